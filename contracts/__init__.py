@@ -1,0 +1,1 @@
+"""The ledger: Solidity sources, compiled artifacts, and what both sides need to speak to them."""
