@@ -75,7 +75,7 @@ def fill_with_pip(python: Path) -> None:
     """Make the environment with what Python brings."""
     if importlib.util.find_spec("ensurepip") is None:
         require_debian_package("python3-venv", "Python's venv module has no pip of its own here.")
-    install = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    install = (str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check")
     run(sys.executable, "-m", "venv", "--clear", str(VENV))
     run(*install, "--require-hashes", "-r", str(REQUIREMENTS))
     run(*install, "--no-deps", "--no-build-isolation", "-e", ".")
