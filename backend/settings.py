@@ -1,0 +1,68 @@
+"""What an installation of the bank's side must be told. Environment variables, one prefix: `TALLYSTICK_`.
+
+Nothing secret and nothing that moves money has a default; example values are refused at the start.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EXAMPLES: Final = frozenset({"changeme", "change-me", "password", "secret", "example", "test", "tallystick"})
+Name = Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,32}$")]
+"""A name as the registry keeps it."""
+
+
+class Settings(BaseSettings):
+    """The settings of one bank's backend; each may be given as `TALLYSTICK_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="TALLYSTICK_", extra="forbid", frozen=True)
+
+    ledger_url: str
+    """JSON-RPC of a node of the ledger."""
+    deployment: Path
+    """The file that `deploy` wrote: chain id and the four contracts' addresses."""
+    keystore: Path
+    """Folder of encrypted keyfiles, one per named signer."""
+    keystore_password: SecretStr
+    """Opens the keystore; no default, and an example value is refused."""
+    bank: Name
+    """The bank's own party in the registry; also the name of its signer in the keystore."""
+    witness_signer: Name
+    """The keystore's name of the key that witnesses heads and signs acknowledgements."""
+    data: Path
+    """Folder for everything this installation writes."""
+    database_url: str = ""
+    """SQLite in the data folder when empty; a `postgresql+psycopg://` URL otherwise."""
+    evidence_store: Path | None = None
+    """Content-addressed folder of media; `evidence` in the data folder when not given."""
+    broker_host: str = "127.0.0.1"
+    broker_port: int = Field(default=1883, ge=1, le=65535)
+    broker_user: str = ""
+    broker_password: SecretStr = SecretStr("")
+    business_zone: str = "Asia/Shanghai"
+    """The calendar zone of the bank's dates."""
+    clock_offset_file: Path | None = None
+    """Whole seconds by which the bank's business time runs ahead; for trying a loan's life in minutes."""
+    poll_s: float = Field(default=0.25, gt=0)
+    """How often the ledger is asked for new blocks."""
+    exit_match_s: int = Field(default=600, ge=1, le=600)
+    """How long an ordered exit may wait for tag and weight before it counts as unauthorised."""
+
+    @model_validator(mode="after")
+    def require_no_example_secret(self) -> Self:
+        """Refuse to start on a secret that somebody copied from a page."""
+        secret = self.keystore_password.get_secret_value()
+        if not secret or secret.lower() in EXAMPLES:
+            message = "keystore_password is an example value"
+            raise ValueError(message)
+        return self
+
+    def database(self) -> str:
+        """The database URL, SQLite in the data folder when none was given."""
+        return self.database_url or f"sqlite:///{self.data / 'bank.sqlite'}"
+
+    def media(self) -> Path:
+        """The folder of the evidence store."""
+        return self.evidence_store or self.data / "evidence"
