@@ -132,7 +132,7 @@ def open_database(url: str) -> Engine:
 
 
 def create_schema(engine: Engine) -> None:
-    """Create the tables of every capability imported so far. For tests; installations run `tallystick migrate`."""
+    """Create the tables of every capability imported so far (installations run `tallystick migrate`)."""
     SQLModel.metadata.create_all(engine)
 
 
