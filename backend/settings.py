@@ -38,9 +38,13 @@ class Settings(BaseSettings):
     evidence_store: Path | None = None
     """Content-addressed folder of media; `evidence` in the data folder when not given."""
     broker_host: str = "127.0.0.1"
+    """Where the MQTT 5 broker of the sites listens."""
     broker_port: int = Field(default=1883, ge=1, le=65535)
+    """The broker's port."""
     broker_user: str = ""
+    """The bank's name at the broker; empty where the broker asks for none."""
     broker_password: SecretStr = SecretStr("")
+    """Goes with the name at the broker."""
     business_zone: str = "Asia/Shanghai"
     """The calendar zone of the bank's dates."""
     clock_offset_file: Path | None = None

@@ -17,6 +17,7 @@ CHECKS = {
     "format": [str(BIN / "ruff"), "format", "--check", "--quiet", "."],
     "types": [str(BIN / "mypy"), "--no-error-summary"],
     "imports": [str(BIN / "lint-imports")],
+    "docs": [sys.executable, "scripts/build_docs.py", "--check"],
     "artifacts": [sys.executable, "scripts/build-contracts", "--check"],
 }
 
