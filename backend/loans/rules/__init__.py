@@ -1,0 +1,1 @@
+"""What decides about a loan, as pure functions: no clock, no database, no network."""
