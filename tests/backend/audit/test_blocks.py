@@ -62,14 +62,28 @@ def block() -> Sealed:
 def fields_of(header: Any) -> dict[str, Any]:
     """The header in the words of `eth_getBlockByNumber`."""
     names = {
-        "parentHash": "parent_hash", "sha3Uncles": "uncles_hash", "miner": "coinbase",
-        "stateRoot": "state_root", "transactionsRoot": "transaction_root", "receiptsRoot": "receipt_root", "extraData": "extra_data",
-        "mixHash": "mix_hash", "nonce": "nonce", "withdrawalsRoot": "withdrawals_root", "hash": "hash",
-        "parentBeaconBlockRoot": "parent_beacon_block_root", "requestsHash": "requests_hash",
-        "difficulty": "difficulty", "number": "block_number", "gasLimit": "gas_limit", "gasUsed": "gas_used",
-        "timestamp": "timestamp", "baseFeePerGas": "base_fee_per_gas", "blobGasUsed": "blob_gas_used",
+        "parentHash": "parent_hash",
+        "sha3Uncles": "uncles_hash",
+        "miner": "coinbase",
+        "stateRoot": "state_root",
+        "transactionsRoot": "transaction_root",
+        "receiptsRoot": "receipt_root",
+        "extraData": "extra_data",
+        "mixHash": "mix_hash",
+        "nonce": "nonce",
+        "withdrawalsRoot": "withdrawals_root",
+        "hash": "hash",
+        "parentBeaconBlockRoot": "parent_beacon_block_root",
+        "requestsHash": "requests_hash",
+        "difficulty": "difficulty",
+        "number": "block_number",
+        "gasLimit": "gas_limit",
+        "gasUsed": "gas_used",
+        "timestamp": "timestamp",
+        "baseFeePerGas": "base_fee_per_gas",
+        "blobGasUsed": "blob_gas_used",
         "excessBlobGas": "excess_blob_gas",
-    }  # fmt: skip
+    }
     values = {name: getattr(header, attribute) for name, attribute in names.items()}
     values["logsBloom"] = header.bloom.to_bytes(256, "big")
     return {name: hex(v) if isinstance(v, int) else "0x" + v.hex() for name, v in values.items()}
