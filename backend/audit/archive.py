@@ -1,7 +1,7 @@
-"""The bundle as a file: a zip whose bytes follow from its contents alone, with a manifest that hashes each of them.
+"""The bundle as a file: a zip whose bytes follow from its contents alone, with a manifest that hashes each.
 
-It knows names, bytes and hashes, and nothing of what they prove. Files are stored uncompressed, sorted and dated
-alike, so that whoever has the same contents has the same bundle, and a byte changed anywhere is a refusal.
+It knows names, bytes and hashes, and nothing of what they prove. Files are stored uncompressed, sorted and
+dated alike, so that whoever has the same contents has the same bundle, and any changed byte is a refusal.
 """
 
 import hashlib
@@ -59,7 +59,7 @@ class FileChanged(Invalid):
 
 
 def canonical(value: Any) -> bytes:
-    """The one JSON text of a value of objects, lists, strings, booleans and integers (RFC 8785 for ASCII keys)."""
+    """The one JSON text (RFC 8785) of a value without fractions whose keys are ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -99,10 +99,10 @@ def unpack(raw: bytes) -> dict[str, bytes]:
 
 
 def require_manifest(files: Mapping[str, bytes]) -> str:
-    """The SHA-256 of the manifest, which names the bundle, once every file is the listed one and none is unlisted.
+    """The SHA-256 of the manifest, which names the bundle, once its files are exactly those listed.
 
     Raises:
-        ManifestMalformed, FileMissing, FileUnlisted, FileChanged: the first that applies, files in order of name.
+        ManifestMalformed, FileMissing, FileUnlisted, FileChanged: the first, in order of name.
     """
     listed = _listed(files)
     for name in sorted({*files, *listed} - {MANIFEST}):

@@ -1,0 +1,92 @@
+"""What a verification found: numbered steps, each a sentence with its outcome, for a person or a program."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Generic, TypeVar
+
+from backend.errors import TallystickError
+
+T = TypeVar("T")
+
+
+class Outcome(StrEnum):
+    """How a step ended. `TRUSTED` holds if what the bundle gives without proof is true."""
+
+    HOLDS = "holds"
+    TRUSTED = "rests on trust"
+    FAILS = "fails"
+    UNREACHED = "not reached"
+
+
+MARKS: Final = {Outcome.HOLDS: "✓", Outcome.TRUSTED: "~", Outcome.FAILS: "✗", Outcome.UNREACHED: "·"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """What a check that holds hands on: the value it established, what it saw, and on what trust it rests."""
+
+    value: T
+    saw: str
+    trusting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One step as it ended; `error` is the code of the refusal and `facts` what decided it."""
+
+    number: int
+    name: str
+    sentence: str
+    outcome: Outcome
+    detail: str
+    error: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """The step as one line for a person."""
+        trust = f" [{self.outcome.value}]" if self.outcome is not Outcome.HOLDS else ""
+        return f"{MARKS[self.outcome]} {self.number:2} {self.sentence}{trust} {self.detail}".rstrip()
+
+
+@dataclass(slots=True)
+class Report:
+    """The findings so far; `run` adds the next."""
+
+    tell: Callable[[Finding], None] = lambda _: None
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def verified(self) -> bool:
+        """Whether every step holds, if need be on trust that its finding names."""
+        return all(finding.outcome in {Outcome.HOLDS, Outcome.TRUSTED} for finding in self.findings)
+
+    def run(self, name: str, sentence: str, check: Callable[..., Found[T]], *needs: Any) -> T | None:
+        """What `check(*needs)` established, or None where it refuses or an earlier step left a need unmet."""
+        if any(need is None for need in needs):
+            self._add(
+                name, sentence, Outcome.UNREACHED, "An earlier step did not yield what this one examines."
+            )
+            return None
+        try:
+            found = check(*needs)
+        except TallystickError as refusal:
+            facts = {key: _text(value) for key, value in refusal.facts.items()}
+            self._add(name, sentence, Outcome.FAILS, refusal.sentence(), refusal.code, facts)
+            return None
+        detail = " ".join(part for part in (found.saw, found.trusting) if part)
+        self._add(name, sentence, Outcome.TRUSTED if found.trusting else Outcome.HOLDS, detail)
+        return found.value
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON's types."""
+        return {"verified": self.verified, "steps": [asdict(finding) for finding in self.findings]}
+
+    def _add(self, name: str, sentence: str, outcome: Outcome, *rest: Any) -> None:
+        finding = Finding(len(self.findings) + 1, name, sentence, outcome, *rest)
+        self.findings.append(finding)
+        self.tell(finding)
+
+
+def _text(value: Any) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
