@@ -191,11 +191,11 @@ def share_half_up(amount: Money, share_bps: int) -> Money:
     return Money(half_up_minor(Fraction(amount.amount_minor * share_bps, BPS)), amount.currency)
 
 
-def ratio_bps_up(part: Money, whole: Money) -> int:
-    """How many basis points `part` is of `whole`, rounded up; `whole` must be positive."""
+def ratio_bps_up(part: Money, whole: Money, *, whole_bps: int = BPS) -> int:
+    """How many basis points `part` is where `whole` is `whole_bps`, rounded up; `whole` must be positive."""
     if part.currency != whole.currency:
         raise CurrencyMismatch(one=part.currency, other=whole.currency)
-    return mul_div_up(part.amount_minor, BPS, whole.amount_minor)
+    return mul_div_up(part.amount_minor, whole_bps, whole.amount_minor)
 
 
 def split_pro_rata(amount: int, weights: tuple[int, ...]) -> tuple[int, ...]:

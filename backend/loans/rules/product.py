@@ -177,11 +177,7 @@ def standard_product() -> Product:
                 "exists": timedelta(minutes=15),
                 "identity": 7 * day,
                 "quantity": day,
-                "quality": 30 * day,
                 "place": timedelta(minutes=15),
-                "title": day,
-                "exclusivity": day,
-                "insured": 30 * day,
             }
         ),
         approval_tiers=(

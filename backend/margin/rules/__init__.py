@@ -1,0 +1,1 @@
+"""What decides about cover, calls, cures and releases: pure functions without clock, database or network."""
