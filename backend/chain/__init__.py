@@ -1,0 +1,1 @@
+"""The bank's way to the ledger: confirmed events in, acts out."""

@@ -1,0 +1,124 @@
+"""From the registry's confirmed events to rows; nothing else writes those rows, so a replay rebuilds them."""
+
+from collections.abc import Callable
+from typing import Final
+
+from sqlmodel import Session
+
+from backend.chain.rules import LedgerEvent
+from backend.parties.tables import (
+    DEVICE,
+    PARTY,
+    SITE,
+    DeviceKeyRow,
+    DeviceRow,
+    PartyRow,
+    RegistryPersonRow,
+    SiteRow,
+    SuspensionRow,
+)
+from backend.parties.words import bounded, instant
+
+CONTRACT: Final = "PartyRegistry"
+
+
+def project(session: Session, event: LedgerEvent) -> None:
+    """Bring the registry's rows to where they stand after this event; events of other contracts pass by."""
+    if event.contract != CONTRACT:
+        return
+    projector = _PROJECTORS.get(event.name)
+    if projector is not None:
+        projector(session, event)
+        session.flush()
+
+
+def _party_enrolled(session: Session, event: LedgerEvent) -> None:
+    facts = event.args
+    row = PartyRow(
+        party=facts["party"],
+        account=facts["account"],
+        capacities=facts["capacities"],
+        identity=facts["identity"],
+        enrolled_at_block=event.block_number,
+    )
+    session.add(row)
+
+
+def _person_enrolled(session: Session, event: LedgerEvent) -> None:
+    facts = event.args
+    row = RegistryPersonRow(
+        address=facts["person"], party=facts["party"], enrolled_at_block=event.block_number
+    )
+    session.add(row)
+
+
+def _site_enrolled(session: Session, event: LedgerEvent) -> None:
+    facts = event.args
+    row = SiteRow(
+        site=facts["site"],
+        operator=facts["operator"],
+        bridge=facts["bridge"],
+        licence=facts["licence"],
+        licensed_until=instant(facts["licensedUntil"]),
+        max_age_blocks=bounded(facts["maxAgeBlocks"]),
+        enrolled_at_block=event.block_number,
+    )
+    session.add(row)
+
+
+def _device_enrolled(session: Session, event: LedgerEvent) -> None:
+    facts = event.args
+    session.add(
+        DeviceRow(
+            device=facts["device"],
+            site=facts["site"],
+            host=facts["host"],
+            commissioner=facts["commissioner"],
+            calibrated_until=instant(facts["calibratedUntil"]),
+            enrolled_at_block=event.block_number,
+        )
+    )
+    _key(session, event)
+
+
+def _key(session: Session, event: LedgerEvent) -> None:
+    facts = event.args
+    row = DeviceKeyRow(
+        device=facts["device"],
+        epoch=facts["epoch"],
+        address=facts["key"],
+        enrolled_at_block=event.block_number,
+    )
+    session.add(row)
+
+
+def _key_revoked(session: Session, event: LedgerEvent) -> None:
+    row = session.get_one(DeviceKeyRow, (event.args["device"], event.args["epoch"]))
+    row.revoked_at_block = event.block_number
+
+
+def _suspension(kind: str) -> Callable[[Session, LedgerEvent], None]:
+    def projector(session: Session, event: LedgerEvent) -> None:
+        row = SuspensionRow(
+            subject_kind=kind,
+            subject=event.args[kind],
+            block_number=event.block_number,
+            log_index=event.log_index,
+            suspended=event.args["suspended"],
+        )
+        session.add(row)
+
+    return projector
+
+
+_PROJECTORS: Final[dict[str, Callable[[Session, LedgerEvent], None]]] = {
+    "PartyEnrolled": _party_enrolled,
+    "PersonEnrolled": _person_enrolled,
+    "SiteEnrolled": _site_enrolled,
+    "DeviceEnrolled": _device_enrolled,
+    "DeviceKeyRotated": _key,
+    "DeviceKeyRevoked": _key_revoked,
+    "PartySuspended": _suspension(PARTY),
+    "SiteSuspended": _suspension(SITE),
+    "DeviceSuspended": _suspension(DEVICE),
+}
