@@ -4,6 +4,7 @@ Only text, integers below 2^53, booleans, lists and objects; no floats, no null.
 """
 
 import json
+import re
 from typing import Any, Final, NoReturn
 
 from iot_bridge.evidence.errors import (
@@ -19,6 +20,7 @@ MAX_INTEGER: Final = (1 << 53) - 1
 MAX_TEXT_BYTES: Final = 1 << 18
 MAX_DEPTH: Final = 32
 
+_BRACKET_OR_TEXT: Final = re.compile(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _encode: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
@@ -58,10 +60,12 @@ def read_json(text: bytes) -> Any:
     """The value of a JSON text in which no number is a float and no key is named twice.
 
     Raises:
-        TextMalformed: no JSON in UTF-8.
+        TextMalformed: no JSON in UTF-8, or nested deeper than 32.
         KeyDuplicated: an object names one key twice.
         NumberNotInteger: a number with a fraction or exponent, or one that is none.
+        IntegerTooLarge: an integer has more digits than 2^53.
     """
+    _require_shallow(text)
     try:
         return json.loads(
             text.decode("utf-8"),
@@ -70,8 +74,19 @@ def read_json(text: bytes) -> Any:
             parse_constant=_refuse_number,
             parse_int=_integer,
         )
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise TextMalformed(length=len(text)) from error
+
+
+def _require_shallow(text: bytes) -> None:
+    """Refuse deep nesting before the reader meets it: on thousands of levels it ends the process."""
+    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for found in _BRACKET_OR_TEXT.finditer(text):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(found[0], 0)
+        if depth > MAX_DEPTH:
+            raise TextMalformed(depth=depth)
 
 
 def _ordered(value: Any, depth: int) -> Any:
