@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from backend.errors import Forbidden, Invalid, NotFound, TallystickError, Unavailable, WrongState
+from backend.errors import Forbidden, Invalid, NotFound, Unavailable, WrongState
 
 
 class SiteDiffers(Invalid):
@@ -98,14 +98,16 @@ class BlockNotConfirmed(Unavailable):
     code = "evidence.block_not_confirmed"
 
 
+class MirrorsDisagree(Unavailable):
+    """Two programs derive different roots from the bank's own bytes, so the bank vouches for neither."""
+
+    code = "evidence.mirrors_disagree"
+
+
 class LogNotOpened(Unavailable):
     """The ledger does not show a log of this site as opened yet."""
 
     code = "evidence.log_not_opened"
-
-
-FINDINGS: tuple[type[TallystickError], ...] = (SequenceReused, IndexReused, IndexMoved, ChainBroken)
-"""Refusals that are news about the device or the bridge, kept with the bytes that prove them."""
 
 
 class Outcome(StrEnum):
@@ -132,6 +134,7 @@ class FindingKind(StrEnum):
     SPLIT_VIEW = "split_view"
     CHAIN_BROKEN = "chain_broken"
     GAP = "gap"
+    LEAVES_WITHHELD = "leaves_withheld"
     ROOT_CONTRADICTED = "root_contradicted"
     BEACON_CONTRADICTED = "beacon_contradicted"
     GENESIS_CONTRADICTED = "genesis_contradicted"
