@@ -68,7 +68,7 @@ def modules() -> Iterator[types.ModuleType]:
 
 
 def own_classes(root: type) -> list[type]:
-    """The product's own classes below `root`, each once, by module and name."""
+    """The product's own public classes below `root`, each once, by module and name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         here = list(modules())
@@ -77,6 +77,7 @@ def own_classes(root: type) -> list[type]:
         for module in here
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, root) and value.__module__ == module.__name__
+        if not value.__name__.startswith("_")
     }
     return sorted(
         found,
