@@ -18,7 +18,7 @@ CHECKS = {
     "types": [str(BIN / "mypy"), "--no-error-summary"],
     "imports": [str(BIN / "lint-imports")],
     "docs": [sys.executable, "scripts/build_docs.py", "--check"],
-    "artifacts": [sys.executable, "scripts/build-contracts", "--check"],
+    "artifacts": [sys.executable, "scripts/build_contracts.py", "--check"],
 }
 
 
