@@ -1,0 +1,61 @@
+"""Tells the story to a terminal: each step as a heading, below it what was proved, never more than was seen."""
+
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+
+
+@dataclass(slots=True)
+class Narrator:
+    """Numbers the steps and keeps the sentences; `waiting` shows a spinner while something takes its time."""
+
+    console: Console = field(default_factory=lambda: Console(highlight=False))
+    steps: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def step(self, title: str) -> None:
+        """Open the next numbered step."""
+        self.steps += 1
+        elapsed = time.monotonic() - self.started
+        self.console.print(f"\n[bold]{self.steps:>2}  {title}[/bold]  [dim]{elapsed:.0f} s[/dim]")
+
+    def proved(self, sentence: str) -> None:
+        """A fact that the system has just shown to hold."""
+        self.console.print(f"    [green]✓[/green] {sentence}")
+
+    def refused(self, sentence: str) -> None:
+        """An act that the system refused by name, as it must."""
+        self.console.print(f"    [yellow]⊘[/yellow] {sentence}")
+
+    def alarm(self, sentence: str) -> None:
+        """Something a person at the bank must see."""
+        self.console.print(f"    [bold red]![/bold red] {sentence}")
+
+    def note(self, sentence: str) -> None:
+        """A sentence that explains."""
+        self.console.print(f"    [dim]{sentence}[/dim]")
+
+    def waiting(self, sentence: str) -> "Waiting":
+        """Show `sentence` while the block runs."""
+        return Waiting(self.console, sentence)
+
+
+class Waiting:
+    """A spinner on a terminal, one quiet line elsewhere."""
+
+    def __init__(self, console: Console, sentence: str) -> None:
+        self._status = console.status(f"[dim]{sentence} …[/dim]") if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
