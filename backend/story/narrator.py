@@ -1,4 +1,4 @@
-"""Tells the story to a terminal: each step as a heading, below it what was proved, never more than was seen."""
+"""Tells the story to a terminal: a heading for each step, and below it only what was proved."""
 
 import time
 from dataclasses import dataclass, field
