@@ -1,0 +1,50 @@
+"""The `tallystick` command: a small function for each subcommand, which imports what it runs when called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Lend against goods in a warehouse, on signed evidence and a ledger nobody can rewrite.",
+)
+
+
+@app.callback()
+def tallystick() -> None:
+    """Lend against goods in a warehouse."""
+
+
+@app.command()
+def chain(
+    data: Annotated[Path, typer.Option(help="Folder that keeps the chain.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback port; 0 takes a free one.")] = 8545,
+    fund: Annotated[
+        list[str] | None, typer.Option(help="Address that can pay for gas; needed when the chain is new.")
+    ] = None,
+    heartbeat_s: Annotated[
+        float, typer.Option(min=1, help="Seconds after which an empty block follows.")
+    ] = 5,
+) -> None:
+    """Serve the embedded ledger as JSON-RPC on loopback until stopped."""
+    from backend.chain.embedded.process import serve  # noqa: PLC0415 - commands load only what they run
+
+    serve(data, port=port, fund=fund or [], heartbeat_s=heartbeat_s)
+
+
+def main() -> None:
+    """Run the command line; a refusal ends it with its sentence and exit code 1."""
+    from backend.errors import TallystickError  # noqa: PLC0415
+    from contracts.errors import LedgerError  # noqa: PLC0415
+
+    try:
+        app()
+    except (TallystickError, LedgerError) as refusal:
+        typer.secho(f"✗ {refusal}", err=True, fg="red")
+        raise SystemExit(1) from refusal
+
+
+if __name__ == "__main__":
+    main()
