@@ -1,5 +1,6 @@
 """When a statement is taken, held or refused, and when a head is what its log says. No database, no chain."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -198,6 +199,10 @@ class Beacon:
     number: int
     hash: bytes
     at: datetime
+
+
+BeaconAt = Callable[[int], Beacon]
+"""Looks up the confirmed block of a number; raises `BlockNotConfirmed` where there is none yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col, exists, func, select
 
 from backend.db import BigInt, HexId, UtcDateTime
-from backend.evidence.rules import Gap, HeadVerdict, Neighbours, Observed, StatementUnknown
+from backend.evidence.rules import FindingKind, Gap, HeadVerdict, Neighbours, Observed, StatementUnknown
 
 
 class StatementRow(SQLModel, table=True):
@@ -123,7 +123,7 @@ class FindingRow(SQLModel, table=True):
     key: str = Field(primary_key=True, max_length=200)
     kind: str = Field(max_length=32, index=True)
     site: bytes = Field(sa_type=HexId)
-    device: bytes | None = Field(default=None, sa_type=HexId)
+    device: bytes | None = Field(default=None, sa_type=HexId, index=True)
     facts: dict[str, Any] = Field(sa_type=JSON)
     proof: bytes | None = Field(default=None, sa_type=LargeBinary)
     found_at: datetime = Field(sa_type=UtcDateTime)
@@ -253,6 +253,58 @@ def latest_witnessed(session: Session, site: bytes) -> HeadRow | None:
         .order_by(col(HeadRow.epoch).desc(), col(HeadRow.size).desc())
     )
     return session.exec(found).first()
+
+
+def latest_equal(session: Session, site: bytes) -> HeadRow | None:
+    """The newest head of the site, in its newest epoch, that the mirror has found equal."""
+    found = (
+        select(HeadRow)
+        .where(HeadRow.site == site, HeadRow.verdict == HeadVerdict.EQUAL)
+        .order_by(col(HeadRow.epoch).desc(), col(HeadRow.size).desc())
+    )
+    return session.exec(found).first()
+
+
+def rows_about(session: Session, site: bytes, kind: str, subject: bytes) -> Sequence[StatementRow]:
+    """Statements of this kind about this subject at this site, newest in the log first."""
+    found = (
+        select(StatementRow)
+        .where(StatementRow.site == site, StatementRow.kind == kind, StatementRow.subject == subject)
+        .order_by(col(StatementRow.log_epoch).desc(), col(StatementRow.log_index).desc())
+    )
+    return session.exec(found).all()
+
+
+def rows_since(session: Session, site: bytes, kind: str, since: datetime) -> Sequence[StatementRow]:
+    """Statements of this kind at this site that were taken since then."""
+    found = select(StatementRow).where(
+        StatementRow.site == site, StatementRow.kind == kind, col(StatementRow.received_at) >= since
+    )
+    return session.exec(found).all()
+
+
+def watchful_row(session: Session, head: HeadRow, device: bytes) -> StatementRow | None:
+    """The device's last linked statement under this head."""
+    found = (
+        select(StatementRow)
+        .where(
+            StatementRow.device == device,
+            StatementRow.log_epoch == head.epoch,
+            col(StatementRow.log_index) < head.size,
+            col(StatementRow.linked).is_(True),
+        )
+        .order_by(col(StatementRow.seq).desc())
+    )
+    return session.exec(found).first()
+
+
+def is_disputed(session: Session, device: bytes) -> bool:
+    """Whether the device was ever found to say two things at once, or to break its own chain."""
+    found = select(FindingRow).where(
+        FindingRow.device == device,
+        col(FindingRow.kind).in_((FindingKind.EQUIVOCATION.value, FindingKind.CHAIN_BROKEN.value)),
+    )
+    return session.exec(found).first() is not None
 
 
 def pending_heads(session: Session, site: bytes | None = None) -> Sequence[HeadRow]:

@@ -16,6 +16,7 @@ from backend.parties.rules import (
 from backend.parties.tables import (
     PartyNameRow,
     device_facts,
+    device_ids_at,
     device_key,
     party_facts,
     party_id_of_account,
@@ -113,6 +114,11 @@ def device(session: Session, device_id: bytes) -> DeviceFacts:
         DeviceUnknown: none enrolled it.
     """
     return device_facts(session, device_id)
+
+
+def devices_at(session: Session, site_id: bytes) -> list[DeviceFacts]:
+    """Every device enrolled at this site."""
+    return [device_facts(session, each) for each in device_ids_at(session, site_id)]
 
 
 def key_of(session: Session, device_id: bytes, epoch: int) -> DeviceKey:

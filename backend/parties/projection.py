@@ -92,6 +92,26 @@ def _key(session: Session, event: LedgerEvent) -> None:
     session.add(row)
 
 
+def _key_rotated(session: Session, event: LedgerEvent) -> None:
+    old = session.get_one(DeviceKeyRow, (event.args["device"], event.args["epoch"] - 1))
+    old.retired_at_block = event.block_number
+    _key(session, event)
+
+
+def _person_dismissed(session: Session, event: LedgerEvent) -> None:
+    session.delete(session.get_one(RegistryPersonRow, event.args["person"]))
+
+
+def _licence_renewed(session: Session, event: LedgerEvent) -> None:
+    row = session.get_one(SiteRow, event.args["site"])
+    row.licence, row.licensed_until = event.args["licence"], instant(event.args["licensedUntil"])
+
+
+def _calibrated(session: Session, event: LedgerEvent) -> None:
+    row = session.get_one(DeviceRow, event.args["device"])
+    row.calibrated_until = instant(event.args["calibratedUntil"])
+
+
 def _key_revoked(session: Session, event: LedgerEvent) -> None:
     row = session.get_one(DeviceKeyRow, (event.args["device"], event.args["epoch"]))
     row.revoked_at_block = event.block_number
@@ -114,9 +134,12 @@ def _suspension(kind: str) -> Callable[[Session, LedgerEvent], None]:
 _PROJECTORS: Final[dict[str, Callable[[Session, LedgerEvent], None]]] = {
     "PartyEnrolled": _party_enrolled,
     "PersonEnrolled": _person_enrolled,
+    "PersonDismissed": _person_dismissed,
     "SiteEnrolled": _site_enrolled,
+    "LicenceRenewed": _licence_renewed,
     "DeviceEnrolled": _device_enrolled,
-    "DeviceKeyRotated": _key,
+    "DeviceCalibrated": _calibrated,
+    "DeviceKeyRotated": _key_rotated,
     "DeviceKeyRevoked": _key_revoked,
     "PartySuspended": _suspension(PARTY),
     "SiteSuspended": _suspension(SITE),

@@ -98,12 +98,17 @@ class SiteFacts:
 
 @dataclass(frozen=True, slots=True)
 class DeviceKey:
-    """The key of one epoch of one device; `revoked_at_block` is None while it stands."""
+    """The key of one epoch of one device.
+
+    It is retired from the block that gave the device its next key, and revoked from the block that says so;
+    both are None before.
+    """
 
     device: bytes
     epoch: int
     address: str
     enrolled_at_block: int
+    retired_at_block: int | None
     revoked_at_block: int | None
 
 

@@ -82,6 +82,7 @@ class DeviceKeyRow(SQLModel, table=True):
     epoch: int = Field(primary_key=True)
     address: str = Field(max_length=42, unique=True)
     enrolled_at_block: int = Field(sa_type=BigInt)
+    retired_at_block: int | None = Field(default=None, sa_type=BigInt)
     revoked_at_block: int | None = Field(default=None, sa_type=BigInt)
 
 
@@ -195,6 +196,11 @@ def device_facts(session: Session, device: bytes) -> DeviceFacts:
     )
 
 
+def device_ids_at(session: Session, site: bytes) -> list[bytes]:
+    """The devices enrolled at this site."""
+    return list(session.exec(select(DeviceRow.device).where(DeviceRow.site == site)).all())
+
+
 def device_key(session: Session, device: bytes, epoch: int) -> DeviceKey:
     """The device's key of that epoch, revoked or not.
 
@@ -204,4 +210,11 @@ def device_key(session: Session, device: bytes, epoch: int) -> DeviceKey:
     row = session.get(DeviceKeyRow, (device, epoch))
     if row is None:
         raise KeyEpochUnknown(device="0x" + device.hex(), epoch=epoch)
-    return DeviceKey(device, epoch, row.address, row.enrolled_at_block, row.revoked_at_block)
+    return DeviceKey(
+        device=device,
+        epoch=epoch,
+        address=row.address,
+        enrolled_at_block=row.enrolled_at_block,
+        retired_at_block=row.retired_at_block,
+        revoked_at_block=row.revoked_at_block,
+    )
