@@ -66,3 +66,17 @@ class OffsetFileClock:
 def business_date(clock: Clock, zone: str) -> date:
     """The calendar date at the bank, in its own zone (`Asia/Shanghai` for CNY books)."""
     return clock.now().astimezone(ZoneInfo(zone)).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When the bank acts: the instant by its business clock, and the calendar date there."""
+
+    now: datetime
+    today: date
+
+
+def moment(clock: Clock, zone: str) -> Moment:
+    """The bank's moment by `clock`, read once."""
+    now = clock.now()
+    return Moment(now, now.astimezone(ZoneInfo(zone)).date())

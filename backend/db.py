@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, DateTime, Integer, MetaData, String, create_engine, event
+from sqlalchemy import DDL, BigInteger, DateTime, Integer, MetaData, String, Table, create_engine, event
 from sqlalchemy.engine import Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
@@ -157,6 +157,32 @@ def reading(engine: Engine) -> Iterator[Session]:
 def metadata() -> MetaData:
     """Every table known so far, as the migrations compare it with a database."""
     return SQLModel.metadata
+
+
+def append_only_statements(table: str) -> dict[str, list[str]]:
+    """By dialect, the statements after which the database refuses to alter or delete a row of a table."""
+    refuse = f"SELECT RAISE(ABORT, '{table} is append-only');"
+    run = f"FOR EACH ROW EXECUTE FUNCTION {table}_append_only()"
+    body = f"BEGIN RAISE EXCEPTION '{table} is append-only'; END"
+    return {
+        "sqlite": [
+            f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} BEGIN {refuse} END"
+            for verb in ("update", "delete")
+        ],
+        "postgresql": [
+            f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$",
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} {run}",
+        ],
+    }
+
+
+def append_only(model: type[SQLModel]) -> None:
+    """Have the table of `model` refuse changes from its creation on; a migration runs the same statements."""
+    table: Table = model.metadata.tables[str(model.__tablename__)]
+    for dialect, statements in append_only_statements(table.name).items():
+        for statement in statements:
+            refusal = DDL(statement)  # type: ignore[no-untyped-call] # SQLAlchemy leaves it unannotated
+            event.listen(table, "after_create", refusal.execute_if(dialect=dialect))
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

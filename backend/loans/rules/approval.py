@@ -56,14 +56,14 @@ class Approval:
 
 
 def take_approval(
-    tier: ApprovalTier, given: Sequence[Approval], *, maker: str, related: frozenset[str], by: Approval
+    tier: ApprovalTier, given: Sequence[Approval], *, maker: str | None, related: frozenset[str], by: Approval
 ) -> tuple[Approval, ...]:
     """All approvals, with `by` among them.
 
     Args:
         tier: the tier that the amount falls into.
         given: the approvals so far.
-        maker: who valued and proposed the loan.
+        maker: who valued and proposed the loan; None refuses, since somebody must have.
         related: persons known to be related to the borrower.
         by: the approval to be added; its role is one the tier still has a place for.
 
@@ -73,7 +73,7 @@ def take_approval(
         AlreadyApproved: this person or this key has approved before.
         NoPlaceForRole: the tier's places for this role are taken, or it has none.
     """
-    if by.person == maker:
+    if maker is None or by.person == maker:
         raise MakerIsChecker(person=by.person)
     if by.person in related:
         raise RelatedParty(person=by.person)

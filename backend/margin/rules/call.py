@@ -63,9 +63,9 @@ def next_state(state: MarginState, cover: Cover, lines: Lines) -> MarginState:
     """The state that today's cover leads to.
 
     A call opens at its line and then stays until the debt is back under what the lots may carry; so does a
-    warning. Enforcement was opened by people and is ended by them, never by a price.
+    warning. Enforcement was opened by people: paying everything ends it, a price never does.
     """
-    if state is MarginState.ENFORCING:
+    if state is MarginState.ENFORCING and not cover.debt.is_zero:
         return state
     if cover.holds:
         return MarginState.HEALTHY

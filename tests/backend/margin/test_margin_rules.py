@@ -168,8 +168,9 @@ def test_goods_never_go_to_the_lender_or_its_relations() -> None:
             c.require_buyer(buyer, lender="bank", related=frozenset({"leasing"}))
 
 
-def test_people_end_an_enforcement_and_a_price_never_does() -> None:
-    assert next_state(MarginState.ENFORCING, cover(0, 10_000), LINES) is MarginState.ENFORCING
+def test_paying_everything_ends_an_enforcement_and_a_price_never_does() -> None:
+    assert next_state(MarginState.ENFORCING, cover(1, 10_000), LINES) is MarginState.ENFORCING
+    assert next_state(MarginState.ENFORCING, cover(0, 10_000), LINES) is MarginState.HEALTHY
 
 
 def test_proceeds_are_shared_out_in_rank_order() -> None:

@@ -1,0 +1,258 @@
+"""Pay X, release Y: quote what some goods cost to leave, and order it once the facts allow it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from sqlmodel import Session
+
+from backend.clock import Moment
+from backend.errors import Invalid, WrongState
+from backend.identity.actions import person_in_role, two_people_in_role
+from backend.identity.rules import Role
+from backend.loans.actions import ending, reading
+from backend.loans.actions.acts import owed_on
+from backend.loans.actions.desk import Desk
+from backend.loans.actions.telling import tell
+from backend.loans.rules.loan import Loan
+from backend.margin.actions.covering import collateral_by_receipt, find_cover, masses_that_stay
+from backend.margin.rules.release import ReleasePrice, mass_left, release_price, require_covered_after
+from backend.margin.tables import (
+    OrderedReleaseRow,
+    ReleaseQuoteRow,
+    owed_release_of,
+    owed_releases,
+    quote_row,
+    quotes_of,
+)
+from backend.units import Money, ceil_minor
+
+REGISTRY = "ReceiptRegistry"
+
+
+class NothingLeaves(Invalid):
+    """A quote names at least one receipt and the kilograms of it that are to leave."""
+
+    code = "margin.nothing_leaves"
+
+
+class QuoteExpired(WrongState):
+    """The quote holds no longer; ask for a new one."""
+
+    code = "margin.quote_expired"
+
+
+class OperatorUnpaid(WrongState):
+    """The operator's lien on what leaves is not paid yet."""
+
+    code = "margin.operator_unpaid"
+
+
+class AlreadyOrdered(WrongState):
+    """These goods of the quote are ordered to leave already."""
+
+    code = "margin.already_ordered"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What must be paid for some goods to leave; `leaving` is kilograms by receipt."""
+
+    id: str
+    loan_id: str
+    leaving: Mapping[int, int]
+    price: ReleasePrice
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOrder:
+    """A release order as two collateral officers signed it, in the ledger's own terms and real time.
+
+    Attributes:
+        receipt: whose goods leave.
+        gate: the one gate that it opens.
+        opens_at: by the wall clock.
+        closes_at: by the wall clock.
+        content: the receipt's content hash that the two have seen.
+        two_persons: nonce, deadline and both signatures, as the contract takes them.
+        people: who signed.
+    """
+
+    receipt: int
+    gate: bytes
+    opens_at: datetime
+    closes_at: datetime
+    content: bytes
+    two_persons: dict[str, Any]
+    people: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    debt: Money
+    lien_leaving: Money
+    allowed_rest: Money
+
+
+def quote_release(
+    session: Session,
+    desk: Desk,
+    loan_id: str,
+    *,
+    leaving: Mapping[int, int],
+    valid_for: timedelta,
+    at: Moment,
+) -> Quote:
+    """State what the bank and the operator must receive before these goods may leave.
+
+    Needs a fresh price unless nothing is owed.
+
+    Args:
+        session: the unit of work.
+        desk: the bank at work.
+        loan_id: a loan that was paid out.
+        leaving: kilograms by receipt.
+        valid_for: how long the quote holds, in business time.
+        at: business time.
+
+    Raises:
+        NothingLeaves: no receipt is named.
+        CollateralUnknown: the loan does not rest on a receipt.
+        MoreThanPledged: more of a receipt is to leave than there is.
+        PriceStale: or `PriceMissing`, `PriceHeld`: no value can be stated.
+    """
+    if not leaving:
+        raise NothingLeaves(loan_id=loan_id)
+    loan = reading.loan(session, loan_id)
+    figures = _figures(session, desk, loan, leaving, at)
+    price = release_price(
+        debt=figures.debt, lien_leaving=figures.lien_leaving, allowed_rest=figures.allowed_rest
+    )
+    row = ReleaseQuoteRow(
+        id=f"Q-{loan_id}-{quotes_of(session, loan_id) + 1}",
+        loan_id=loan_id,
+        leaving={str(receipt): mass for receipt, mass in leaving.items()},
+        bank_minor=price.bank.amount_minor,
+        operator_minor=price.operator.amount_minor,
+        currency=price.bank.currency,
+        facts={
+            "debt_minor": figures.debt.amount_minor,
+            "lien_leaving_minor": figures.lien_leaving.amount_minor,
+            "allowed_rest_minor": figures.allowed_rest.amount_minor,
+        },
+        quoted_at=at.now,
+        expires_at=at.now + valid_for,
+    )
+    session.add(row)
+    session.flush()
+    return Quote(row.id, loan_id, dict(leaving), price, row.expires_at)
+
+
+def record_operator_paid(session: Session, quote_id: str, *, reference: str, by: str) -> None:
+    """A payment officer has seen the operator's own receipt for its lien on what leaves."""
+    person_in_role(session, by, Role.PAYMENT_OFFICER)
+    quote_row(session, quote_id).operator_paid = reference
+    session.flush()
+
+
+def order_release(session: Session, desk: Desk, quote_id: str, *, order: SignedOrder, at: Moment) -> None:
+    """Order the goods of one receipt in a quote to leave by one gate, now that what stays covers the debt.
+
+    The facts are read again: what was paid meanwhile counts, and so does a price that fell. The release is
+    owed until the ledger's event is confirmed.
+
+    Raises:
+        QuoteExpired: it holds no longer.
+        NothingLeaves: the quote does not name this receipt.
+        AlreadyOrdered: it was ordered before.
+        OperatorUnpaid: the operator's lien on what leaves is not paid.
+        ReleaseNotCovered: what stays would not carry what is owed.
+        SamePerson: both names lead to one person.
+    """
+    first, second = two_people_in_role(session, *order.people, Role.COLLATERAL_OFFICER)
+    row = quote_row(session, quote_id)
+    if at.now >= row.expires_at:
+        raise QuoteExpired(quote_id=quote_id, expires_at=row.expires_at.isoformat())
+    leaving = {int(receipt): mass for receipt, mass in row.leaving.items()}
+    if order.receipt not in leaving:
+        raise NothingLeaves(quote_id=quote_id, receipt=order.receipt)
+    if session.get(OrderedReleaseRow, (quote_id, order.receipt)) is not None:
+        raise AlreadyOrdered(quote_id=quote_id, receipt=order.receipt)
+    if row.operator_minor and row.operator_paid is None:
+        raise OperatorUnpaid(quote_id=quote_id, operator_minor=row.operator_minor)
+    loan = reading.loan(session, row.loan_id)
+    mass_kg = leaving[order.receipt]
+    figures = _figures(session, desk, loan, {order.receipt: mass_kg}, at)
+    require_covered_after(
+        debt=figures.debt, lien_leaving=figures.lien_leaving, allowed_rest=figures.allowed_rest
+    )
+    session.add(
+        OrderedReleaseRow(
+            quote_id=quote_id, receipt=order.receipt, loan_id=loan.id, mass_kg=mass_kg, ordered_at=at.now
+        )
+    )
+    session.flush()
+    _send(session, desk, loan, order, mass_kg, key=f"order:{quote_id}:{order.receipt}")
+    facts = {"receipt": str(order.receipt), "mass_kg": mass_kg, "people": [first.id, second.id]}
+    tell(session, desk, loan, "ReleaseOrdered", facts, at)
+
+
+def owed(session: Session, loan_id: str) -> list[tuple[int, int]]:
+    """Receipt and kilograms of each release that is ordered and not confirmed yet, oldest first."""
+    return [(row.receipt, row.mass_kg) for row in owed_releases(session, loan_id)]
+
+
+def record_ordered(session: Session, *, receipt: int, mass_kg: int, at: Moment) -> None:
+    """The ledger confirms a release order: from now on the receipt's own figures show it."""
+    row = owed_release_of(session, receipt, mass_kg)
+    if row is not None:
+        row.ended_at, row.ended_as = at.now, "confirmed"
+        session.flush()
+
+
+def record_order_refused(session: Session, quote_id: str, *, receipt: int, reason: str, at: Moment) -> None:
+    """The ledger refused the order: the goods stay, and count again."""
+    row = session.get(OrderedReleaseRow, (quote_id, receipt))
+    if row is not None and row.ended_at is None:
+        row.ended_at, row.ended_as = at.now, reason[:64]
+        session.flush()
+
+
+def _figures(session: Session, desk: Desk, loan: Loan, leaving: Mapping[int, int], at: Moment) -> _Figures:
+    stay = masses_that_stay(session, desk, loan)
+    known = collateral_by_receipt(session, desk, loan)
+    lien = Money.zero(loan.principal.currency)
+    for receipt, mass_kg in leaving.items():
+        ending.require_standing(session, loan.id, receipt)
+        stay[receipt] = mass_left(receipt=receipt, pledged_kg=stay[receipt], leaving_kg=mass_kg)
+        part = Fraction(known[receipt].lien_minor * mass_kg, known[receipt].mass_kg)
+        lien += Money(ceil_minor(part), lien.currency)
+    if owed_on(session, loan, at).outstanding == 0:
+        return _Figures(lien, lien, Money.zero(lien.currency))
+    rest = find_cover(session, desk, loan, at, masses=stay).cover
+    return _Figures(rest.debt, lien, rest.allowed_debt)
+
+
+def _send(session: Session, desk: Desk, loan: Loan, order: SignedOrder, mass_kg: int, *, key: str) -> None:
+    desk.intend(
+        session,
+        key=key,
+        signer=desk.bank,
+        contract=REGISTRY,
+        function="orderRelease",
+        args={
+            "terms": {
+                "receipt": order.receipt,
+                "massKg": mass_kg,
+                "gate": order.gate,
+                "opensAt": int(order.opens_at.timestamp()),
+                "closesAt": int(order.closes_at.timestamp()),
+                "to": loan.borrower,
+                "content": order.content,
+            },
+            "signatures": order.two_persons,
+        },
+    )

@@ -1,0 +1,98 @@
+"""Carries payments out: durable before it is sent, asked before it is repeated, booked in one transaction.
+
+1. Mark the payment as sent and make that durable: from here on the rail may know of it.
+2. Hand it to the rail. No answer is no verdict.
+3. Ask the rail what became of it. Only a rail that is certain never to have seen it gets it again.
+4. Book the verdict. A kill between any two steps leaves a payment that the next round finishes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.engine import Engine
+from sqlmodel import Session
+
+from backend.clock import Moment
+from backend.db import reading, transaction
+from backend.errors import Unavailable, WrongState
+from backend.loans.actions.desk import Desk
+from backend.payments import actions
+from backend.payments.actions import TakenLine
+from backend.payments.rules import IntentState, Outcome, OutcomeUnknown, PaymentIntent, Rail
+
+Reaction = Callable[[Session, TakenLine], None]
+"""What follows, in the same transaction, from money that was booked to a loan."""
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round did. `held` names payments that may not be sent now, with the reason."""
+
+    finished: list[PaymentIntent] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
+    lines: list[TakenLine] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentWorker:
+    """Moves money between the book and one rail. One runs at a time; a second would only ask more often."""
+
+    engine: Engine
+    rail: Rail
+    desk: Desk
+    reactions: Sequence[Reaction] = ()
+
+    def step(self, at: Moment) -> Round:
+        """Carry out what is intended, find out what is unknown, and take new statement lines."""
+        done = Round()
+        with reading(self.engine) as session:
+            waiting = actions.unfinished(session)
+        for intent in waiting:
+            self._carry_out(intent, at, done)
+        self._take_lines(at, done)
+        return done
+
+    def _carry_out(self, intent: PaymentIntent, at: Moment, done: Round) -> None:
+        name = intent.instruction.end_to_end_id
+        try:
+            if intent.state is IntentState.INTENDED:
+                with transaction(self.engine) as session:
+                    actions.mark_sent(session, self.desk, name, at=at)
+                outcome = self._pay(intent)
+            else:
+                outcome = self.rail.outcome(name)
+                if outcome is None:
+                    outcome = self._pay(intent)
+        except OutcomeUnknown:
+            done.unknown.append(name)
+            return
+        except (WrongState, Unavailable) as refusal:
+            done.held[name] = refusal.code
+            return
+        if outcome is None:
+            done.unknown.append(name)
+            return
+        with transaction(self.engine) as session:
+            settled = actions.settle(session, self.desk, name, outcome, at=at)
+        if settled.state in (IntentState.SETTLED, IntentState.REJECTED):
+            done.finished.append(settled)
+
+    def _pay(self, intent: PaymentIntent) -> Outcome | None:
+        self.rail.pay(intent.instruction)
+        return self.rail.outcome(intent.instruction.end_to_end_id)
+
+    def _take_lines(self, at: Moment, done: Round) -> None:
+        with reading(self.engine) as session:
+            newest = actions.newest_line(session, self.rail.name)
+        try:
+            fresh = self.rail.lines(newest)
+        except OutcomeUnknown:
+            return
+        for line in fresh:
+            with transaction(self.engine) as session:
+                taken = actions.take_line(session, self.desk, self.rail.name, line, at=at)
+                if taken.booked is not None:
+                    for react in self.reactions:
+                        react(session, taken)
+            done.lines.append(taken)

@@ -1,0 +1,29 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.backend.loans.bank import Bank, disburse, open_bank
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[Bank]:
+    """A bank with a product, eight people, one priced lot of 2 500 t and a rail of its own."""
+    opened = open_bank(tmp_path)
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def pledged(bank: Bank) -> Bank:
+    """The bank with a loan of five million that is approved, signed and pledged."""
+    bank.apply()
+    bank.pledge(bank.approve())
+    return bank
+
+
+@pytest.fixture
+def drawn(pledged: Bank) -> Bank:
+    """The bank with that loan paid out today."""
+    disburse(pledged)
+    return pledged
