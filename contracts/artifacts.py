@@ -1,7 +1,7 @@
 """The compiled contracts as committed: how to encode a call, and how to read answers, events and errors.
 
 It refuses to know any node: bytes in, bytes out. Values are those of eth_abi (bytes32 as `bytes`, addresses
-as lower-case hex text); structs are dicts by field name, both ways.
+as lower-case hex text); structs are dicts by field name, both ways. Bytes may be given as `0x…` text too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from eth_abi import abi as codec
 from sha3 import keccak_256
 
+from contracts.errors import LedgerError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -22,43 +24,22 @@ CONTRACTS: Final = ("PartyRegistry", "EvidenceLog", "ReceiptRegistry", "PledgeRe
 """The ledger's own contracts; `AccessManager` governs them."""
 
 
-class ArtifactMissing(Exception):
-    """No artifact of that contract was committed.
-
-    Facts: `contract`.
-    """
+class ArtifactMissing(LedgerError):
+    """No artifact of that contract was committed."""
 
     code = "ledger.artifact_missing"
 
-    def __init__(self, *, contract: str) -> None:
-        self.contract = contract
-        super().__init__(f"{self.code} contract={contract}")
 
-
-class NotInAbi(Exception):
-    """The contract has no such function, event or error, or the name stands for several.
-
-    Facts: `contract`, `name`.
-    """
+class NotInAbi(LedgerError):
+    """The contract has no such function, event or error, or the name stands for several."""
 
     code = "ledger.not_in_abi"
 
-    def __init__(self, *, contract: str, name: str) -> None:
-        self.contract, self.name = contract, name
-        super().__init__(f"{self.code} contract={contract} name={name}")
 
-
-class ArgumentsDiffer(Exception):
-    """The arguments given are not the ones that the function or struct takes.
-
-    Facts: `name`, `wanted`, `given`.
-    """
+class ArgumentsDiffer(LedgerError):
+    """The arguments given are not the ones that the function or struct takes."""
 
     code = "ledger.arguments_differ"
-
-    def __init__(self, *, name: str, wanted: Sequence[str], given: Sequence[str]) -> None:
-        self.name, self.wanted, self.given = name, tuple(wanted), tuple(given)
-        super().__init__(f"{self.code} name={name} wanted={self.wanted} given={self.given}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +63,7 @@ class Parameter:
     def lower(self, value: Any) -> Any:
         """A value as eth_abi encodes it: dicts become tuples in the order of the struct's fields."""
         if not self.parts:
-            return value
+            return _bytes_of(self.type, value)
         if self.type.endswith("]"):
             item = Parameter(self.name, self.type[: self.type.rindex("[")], parts=self.parts)
             return [item.lower(each) for each in value]
@@ -96,6 +77,15 @@ class Parameter:
             item = Parameter(self.name, self.type[: self.type.rindex("[")], parts=self.parts)
             return [item.lift(each) for each in value]
         return value
+
+
+def _bytes_of(kind: str, value: Any) -> Any:
+    """Bytes for every `0x…` text where the ABI wants bytes; anything else as it is."""
+    if not kind.startswith("bytes"):
+        return value
+    if isinstance(value, str):
+        return bytes.fromhex(value.removeprefix("0x"))
+    return [_bytes_of(kind, each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _arrange(name: str, wanted: tuple[Parameter, ...], given: Mapping[str, Any] | Sequence[Any]) -> list[Any]:

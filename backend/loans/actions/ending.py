@@ -69,7 +69,7 @@ def release(
             "pledgeId": loan.pledge_id,
             "receiptId": receipt,
             "content": content,
-            "signed": two_persons,
+            "twoPersons": two_persons,
         },
     )
     return loan
