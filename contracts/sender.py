@@ -75,7 +75,7 @@ class Outcome:
 
 
 class Sender:
-    """One outgoing book in one SQLite file, shared by any number of signing keys and threads of one process."""
+    """One outgoing book in one SQLite file, for any number of signing keys and threads of one process."""
 
     def __init__(self, rpc: Rpc, path: Path) -> None:
         self._rpc = rpc

@@ -205,3 +205,15 @@ class EvidenceCorrupt(EvidenceRefused):
     """What the evidence store holds is not what its SHA-256 says."""
 
     code = "store.corrupt"
+
+
+class FingerprintPartEmpty(EvidenceRefused):
+    """Mill, heat or coil number has no letter or digit left, so the piece has no name of its own."""
+
+    code = "fingerprint.part_empty"
+
+
+class FingerprintKeyWeak(EvidenceRefused):
+    """The network's key is shorter than 32 bytes; names of goods could be guessed from their fingerprints."""
+
+    code = "fingerprint.key_weak"

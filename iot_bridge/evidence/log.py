@@ -4,9 +4,9 @@ The nodes of full subtrees are kept where the caller says (memory, a database); 
 fewer than 2n of them, and every root and proof is read from O(log n) of them.
 """
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, Protocol
 
 from iot_bridge.evidence.errors import ConsistencyNotProven, HeadUnknown, InclusionNotProven
 from iot_bridge.evidence.signature import address_bytes, keccak
@@ -17,6 +17,18 @@ FIRST_EPOCH: Final = 1
 
 Node = tuple[int, int]
 """A full subtree: its height above the leaves, and which of that height from the left."""
+
+
+class Nodes(Protocol):
+    """Where the hashes of full subtrees are kept; each is written once."""
+
+    def __getitem__(self, node: Node, /) -> bytes:
+        """The hash of a node that was written."""
+        ...
+
+    def __setitem__(self, node: Node, found: bytes, /) -> None:
+        """Keep the hash of a node."""
+        ...
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -47,8 +59,8 @@ class Log:
 
     __slots__ = ("_nodes", "size")
 
-    def __init__(self, nodes: MutableMapping[Node, bytes] | None = None, *, size: int = 0) -> None:
-        self._nodes: MutableMapping[Node, bytes] = {} if nodes is None else nodes
+    def __init__(self, nodes: Nodes | None = None, *, size: int = 0) -> None:
+        self._nodes: Nodes = {} if nodes is None else nodes
         self.size = size
 
     def append(self, entry: bytes) -> int:

@@ -1,4 +1,4 @@
-"""An embedded ledger for tests: real blocks over real JSON-RPC, sealed at once, on a clock that tests may advance."""
+"""An embedded ledger for tests: real blocks over JSON-RPC, sealed at once, on a clock tests may advance."""
 
 import threading
 import time

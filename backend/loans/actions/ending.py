@@ -69,7 +69,7 @@ def release(
             "pledgeId": loan.pledge_id,
             "receiptId": receipt,
             "content": content,
-            "twoPersons": two_persons,
+            "signed": two_persons,
         },
     )
     return loan

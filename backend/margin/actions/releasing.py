@@ -253,6 +253,6 @@ def _send(session: Session, desk: Desk, loan: Loan, order: SignedOrder, mass_kg:
                 "to": loan.borrower,
                 "content": order.content,
             },
-            "signatures": order.two_persons,
+            "signed": order.two_persons,
         },
     )

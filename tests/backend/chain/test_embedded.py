@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,8 @@ def test_a_transaction_that_no_block_could_take_is_refused_by_name(
     chain: LedgerInTests, nonce: int, fee: int, why: str
 ) -> None:
     deployed(chain, 0, TWO_LOGS)
+    raw = signed(chain, nonce, to=chain.accounts[1].address, data="0x", fee=fee)
     with pytest.raises(NodeRefused) as caught:
-        raw = signed(chain, nonce, to=chain.accounts[1].address, data="0x", fee=fee)
         chain.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
     assert why in caught.value.facts["said"]
 
@@ -91,8 +92,8 @@ def test_a_nonce_that_came_early_waits_for_the_one_before(chain: LedgerInTests) 
 def test_a_waiting_transaction_is_replaced_only_at_a_tenth_more(chain: LedgerInTests) -> None:
     to = chain.accounts[1].address
     chain.engine.submit(signed(chain, 0, to=to, data="0x", fee=3_000_000_000))
+    raw = signed(chain, 0, to=to, data="0x", fee=3_100_000_000)
     with pytest.raises(NodeRefused, match="underpriced"):
-        raw = signed(chain, 0, to=to, data="0x", fee=3_100_000_000)
         chain.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
     dearer = chain.engine.submit(signed(chain, 0, to=to, data="0x", fee=3_300_000_000))
     chain.seal()
@@ -160,6 +161,6 @@ def test_after_kill_9_every_acknowledged_transaction_is_there_and_the_chain_goes
         assert int(rpc.call("eth_getTransactionCount", account.address, "latest"), 16) == len(acknowledged)
         blocks = [rpc.block(number) for number in range(rpc.block_number() + 1)]
         times = [int(block["timestamp"], 16) for block in blocks]
-        assert all(earlier < later for earlier, later in zip(times, times[1:], strict=False))
+        assert all(earlier < later for earlier, later in pairwise(times))
         assert times[-1] <= time.time()
         again.terminate()

@@ -34,6 +34,7 @@ from backend.payments.worker import PaymentWorker, Round
 from backend.units import Money
 from backend.valuation import actions as valuing
 from backend.valuation.rules import prices
+from contracts.artifacts import load
 
 BORROWER: Final = b"wuxi-trading".ljust(32, b"\0")
 PAYEE: Final = Payee("Jiangnan Steel", "6222-0001", "ICBKCNBJ")
@@ -71,6 +72,7 @@ class Ledger:
         self, _session: Session, *, key: str, signer: str, contract: str, function: str, args: dict[str, Any]
     ) -> None:
         assert key not in self.intents
+        assert load(contract).encode(function, args)
         self.intents[key] = {"signer": signer, "contract": contract, "function": function, "args": args}
 
     def effective(self, _session: Session, pledge_id: int) -> PledgeOnLedger:

@@ -229,7 +229,7 @@ def quote(bank: Bank, kg: int = 1_000_000, receipt: int = 1) -> Quote:
 
 
 def signed(receipt: int = 1, people: tuple[str, str] = ("zhou", "feng")) -> SignedOrder:
-    return SignedOrder(receipt, b"gate-1", NOON, NOON + DAY, bytes(32), SIGNED, people)
+    return SignedOrder(receipt, b"gate-1".ljust(32, b"\0"), NOON, NOON + DAY, bytes(32), SIGNED, people)
 
 
 def order(bank: Bank, quote_id: str, of: SignedOrder | None = None) -> None:

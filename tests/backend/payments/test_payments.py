@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from backend.db import reading, transaction
@@ -19,6 +18,7 @@ from backend.payments import actions as payments
 from backend.payments import rules as p
 from backend.payments.rules import Direction, Instruction, IntentState, Outcome, OutcomeState, StatementLine
 from backend.payments.sandbox import SandboxRail
+from backend.payments.tables import PaymentIntentRow
 from backend.payments.worker import PaymentWorker, Round
 from backend.units import AmountOutOfRange, Money
 from tests.backend.loans.bank import FIVE_MILLION, LOAN, PAYEE, START, Bank, state
@@ -81,10 +81,10 @@ def test_a_second_disbursement_of_a_loan_pays_once(pledged: Bank) -> None:
 
 def test_the_database_itself_refuses_a_second_disbursement(pledged: Bank) -> None:
     intend(pledged)
-    columns = "kind, loan_id, payee, amount_minor, currency, state, intended_at"
-    sql = f"INSERT INTO payment_intent (end_to_end_id, {columns}) SELECT 'D-x', {columns} FROM payment_intent"
+    with reading(pledged.engine) as session:
+        first = session.get_one(PaymentIntentRow, DISBURSEMENT).model_dump()
     with pytest.raises(IntegrityError, match="UNIQUE"), transaction(pledged.engine) as session:
-        session.connection().execute(text(sql))
+        session.add(PaymentIntentRow(**{**first, "end_to_end_id": "D-other"}))
 
 
 def test_an_unknown_outcome_is_asked_for_and_never_repeated(pledged: Bank) -> None:
@@ -250,6 +250,7 @@ import os, sys
 from datetime import date
 from pathlib import Path
 from backend.payments.sandbox import SandboxRail
+from backend.payments.tables import PaymentIntentRow
 from backend.payments.rules import Instruction
 from backend.loans.rules.loan import Payee
 from backend.units import Money

@@ -1,0 +1,65 @@
+"""Decide acts on the ledger in the caller's transaction; the outbox carries them out, each at most once."""
+
+from typing import Any
+
+from sqlmodel import Session
+
+from backend.chain.rules import Act, ActDiffers, ActState, NotConfirmed
+from backend.chain.tables import ActRow, act_of, act_row, projected_to
+from contracts.artifacts import load
+
+
+def intend(
+    session: Session, *, key: str, signer: str, contract: str, function: str, args: dict[str, Any]
+) -> None:
+    """Record that an act is to be sent; the same act under the same key is recorded once.
+
+    Args:
+        session: the unit of work in which the act was decided.
+        key: names this act for all time, at most 160 characters.
+        signer: the keystore's name of the key that sends it.
+        contract: the contract's name.
+        function: as in its interface.
+        args: by the interface's names; structs as dicts, ids and hashes as bytes.
+
+    Raises:
+        ActDiffers: the key stands for another act.
+    """
+    calldata = load(contract).encode(function, args)
+    known = act_row(session, key)
+    if known is not None:
+        if (known.signer, known.contract, known.calldata) != (signer, contract, calldata):
+            raise ActDiffers(key=key, function=known.function)
+        return
+    session.add(
+        ActRow(
+            key=key,
+            signer=signer,
+            contract=contract,
+            function=function,
+            calldata=calldata,
+            state=ActState.INTENDED.value,
+        )
+    )
+    session.flush()
+
+
+def act(session: Session, key: str) -> Act:
+    """How far an act has come.
+
+    Raises:
+        ActUnknown: none was intended under this key.
+    """
+    return act_of(session, key)
+
+
+def confirmed_height(session: Session) -> int:
+    """The newest block whose events have all been projected.
+
+    Raises:
+        NotConfirmed: nothing of the ledger was followed yet.
+    """
+    height = projected_to(session)
+    if height is None:
+        raise NotConfirmed(what="no block of the ledger was followed yet")
+    return height

@@ -1,0 +1,142 @@
+"""One MQTT 5 connection that mends itself; a message is owned before the broker hears that it came.
+
+What the broker acknowledges proves nothing; who needs a message to arrive keeps it and sends it again.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from iot_bridge.evidence.errors import EdgeError
+
+log: Final = structlog.get_logger("link")
+_KEEP_ALIVE_S: Final = 15
+_INFLIGHT: Final = 1000
+_SESSION_S: Final = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and who we are to it; `user` is empty where it does not ask."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+
+
+Received = Callable[[str, bytes], None]
+"""Takes a message's topic and payload; may raise an `EdgeError` for one that it refuses."""
+
+
+class Link:
+    """A connection under a name of its own; two with one name throw each other out."""
+
+    def __init__(self, broker: BrokerAddress, name: str) -> None:
+        self._broker = broker
+        self._handlers: dict[str, Received] = {}
+        self._connected: list[Callable[[], None]] = []
+        self._up = threading.Event()
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
+        )
+        self._client.max_inflight_messages_set(_INFLIGHT)
+        self._client.reconnect_delay_set(min_delay=1, max_delay=10)
+        if broker.user:
+            self._client.username_pw_set(broker.user, broker.password)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+
+    def subscribe(self, topic: str, received: Received) -> None:
+        """Hand every message of a topic filter to `received`, from the next connection on."""
+        self._handlers[topic] = received
+
+    def when_connected(self, call: Callable[[], None]) -> None:
+        """Call back after each connection, the first and every later one."""
+        self._connected.append(call)
+
+    def start(self) -> None:
+        """Connect, and connect again whenever the connection is lost; returns at once."""
+        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it bare
+        session.SessionExpiryInterval = _SESSION_S
+        session.ReceiveMaximum = _INFLIGHT
+        self._client.connect_async(
+            self._broker.host,
+            self._broker.port,
+            keepalive=_KEEP_ALIVE_S,
+            clean_start=False,
+            properties=session,
+        )
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Say goodbye to the broker and end the connection's thread."""
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._up.clear()
+
+    def is_up(self) -> bool:
+        """Whether the broker is there now, as far as we know."""
+        return self._up.is_set()
+
+    def wait_up(self, timeout_s: float) -> bool:
+        """Wait for the broker; False when it was not there in time."""
+        return self._up.wait(timeout_s)
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Send a message if the broker is there; False, and nothing kept, when it is not."""
+        if not self._up.is_set():
+            return False
+        self._client.publish(topic, payload, qos=1)
+        return True
+
+    def _on_connect(
+        self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            log.error("broker_refused", host=self._broker.host, port=self._broker.port, reason=str(reason))
+            return
+        if self._handlers:
+            client.subscribe([(topic, 1) for topic in self._handlers])
+        self._up.set()
+        log.info("broker_connected", host=self._broker.host, port=self._broker.port)
+        for call in self._connected:
+            call()
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._up.clear()
+        log.warning("broker_lost", host=self._broker.host, port=self._broker.port, reason=str(reason))
+
+    def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
+        try:
+            for topic, received in self._handlers.items():
+                if _matches(topic, message.topic):
+                    received(message.topic, bytes(message.payload))
+        except EdgeError as refused:
+            log.warning("message_refused", topic=message.topic, code=refused.code, **_plain(refused.facts))
+        client.ack(message.mid, message.qos)
+
+
+def _matches(pattern: str, topic: str) -> bool:
+    wanted, found = pattern.split("/"), topic.split("/")
+    return len(wanted) == len(found) and all(
+        want in ("+", have) for want, have in zip(wanted, found, strict=True)
+    )
+
+
+def _plain(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts under names that a log line's own fields do not have."""
+    return {
+        f"fact_{name}" if name in {"topic", "code", "event"} else name: each for name, each in facts.items()
+    }
