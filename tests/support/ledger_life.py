@@ -1,8 +1,8 @@
 """A whole life on the ledger, step by step: enrol, record, issue, pledge, release, deliver, close.
 
-Everybody is played by a key of that name. Each step uses the real formats and the real contracts; a test takes
-the steps up to where its own question begins. `LedgerLife.begin(Evm())` costs a fraction of a second, a copy of
-it next to nothing; `LedgerLife.begin(Node(chain))` lives on the embedded node.
+Everybody is played by a key of that name. Each step uses the real formats and the real contracts; a test
+takes the steps up to where its own question begins. `LedgerLife.begin(Evm())` costs a fraction of a second,
+a copy of it next to nothing; `LedgerLife.begin(Node(chain))` lives on the embedded node.
 """
 
 from __future__ import annotations
