@@ -93,12 +93,6 @@ class GapUnknown(NotFound):
     code = "evidence.gap_unknown"
 
 
-class BlockNotConfirmed(Unavailable):
-    """The block that a statement knows of is not confirmed here yet."""
-
-    code = "evidence.block_not_confirmed"
-
-
 class MirrorsDisagree(Unavailable):
     """Two programs derive different roots from the bank's own bytes, so the bank vouches for neither."""
 
@@ -201,8 +195,8 @@ class Beacon:
     at: datetime
 
 
-BeaconAt = Callable[[int], Beacon]
-"""Looks up the confirmed block of a number; raises `BlockNotConfirmed` where there is none yet."""
+BlockAt = Callable[[int], Beacon]
+"""Asks the ledger for the block of a number."""
 
 
 @dataclass(frozen=True, slots=True)

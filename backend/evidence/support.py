@@ -14,7 +14,6 @@ from backend.db import from_hex, to_hex
 from backend.evidence.claims import Against, Case, Claim, ClaimTerms, Eligibility, Source, Support, weigh
 from backend.evidence.mirror import tree_of
 from backend.evidence.rules import (
-    BeaconAt,
     MovementMissing,
     NotYetWitnessed,
     Observed,
@@ -24,6 +23,7 @@ from backend.evidence.tables import (
     SiteLogRow,
     SpentRow,
     StatementRow,
+    beacon_time,
     is_disputed,
     latest_equal,
     latest_witnessed,
@@ -113,25 +113,23 @@ def departure_resting_on(
     return None
 
 
-def eligibility_of(
-    session: Session, question: Question, *, terms: ClaimTerms, beacon_at: BeaconAt, now: datetime
-) -> Eligibility:
+def eligibility_of(session: Session, question: Question, *, terms: ClaimTerms, now: datetime) -> Eligibility:
     """How well the claims on a receipt hold at `now` (wall-clock), by creditable statements alone."""
     supports, against = [], []
     for piece in question.pieces:
-        supports += _supports(session, question.site, piece, beacon_at)
+        supports += _supports(session, question.site, piece)
         against += _against(session, question.site, piece)
     case = Case(
         pieces=question.pieces,
         supports=tuple(supports),
         against=tuple(against),
         interested=question.interested,
-        watched_at=_watched_at(session, question, beacon_at),
+        watched_at=_watched_at(session, question),
     )
     return weigh(case, terms, now)
 
 
-def _supports(session: Session, site: bytes, piece: bytes, beacon_at: BeaconAt) -> list[Support]:
+def _supports(session: Session, site: bytes, piece: bytes) -> list[Support]:
     """What the newest creditable arrival of the piece rests on, statement by statement."""
     arrived = next(_creditable(session, rows_about(session, site, MOVEMENT_IN, piece)), None)
     if arrived is None:
@@ -140,7 +138,7 @@ def _supports(session: Session, site: bytes, piece: bytes, beacon_at: BeaconAt) 
     known = [row for row in (session.get(StatementRow, each) for each in rests_on) if row is not None]
     found = []
     for row in _creditable(session, known):
-        source, at = _source(session, row), beacon_at(row.beacon_block).at
+        source, at = _source(session, row), beacon_time(session, row.beacon_block)
         found += [Support(claim, piece, row.id, source, at) for claim in _claims(row)]
     return found
 
@@ -160,7 +158,7 @@ def _against(session: Session, site: bytes, piece: bytes) -> list[Against]:
     return [Against(claim, "seen leaving", newest_out.id) for claim in (Claim.EXISTS, Claim.PLACE)]
 
 
-def _watched_at(session: Session, question: Question, beacon_at: BeaconAt) -> datetime | None:
+def _watched_at(session: Session, question: Question) -> datetime | None:
     """The newest sign of life of a device at the site that nobody interested has commissioned."""
     head = latest_equal(session, question.site)
     if head is None:
@@ -174,7 +172,7 @@ def _watched_at(session: Session, question: Question, beacon_at: BeaconAt) -> da
     ]
     if not newest:
         return None
-    return max(beacon_at(row.beacon_block).at for row in newest)
+    return max(beacon_time(session, row.beacon_block) for row in newest)
 
 
 def _creditable(session: Session, rows: Iterable[StatementRow]) -> Iterator[StatementRow]:

@@ -106,6 +106,16 @@ class HeadRow(SQLModel, table=True):
     witnessed_at_block: int | None = Field(default=None, sa_type=BigInt)
 
 
+class BeaconRow(SQLModel, table=True):
+    """A confirmed block that statements under a judged head know of, as the ledger has it."""
+
+    __tablename__ = "beacon"
+
+    number: int = Field(primary_key=True, sa_type=BigInt)
+    hash: bytes = Field(sa_type=HexId)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
 class SpentRow(SQLModel, table=True):
     """A statement that the ledger has spent; it proves nothing more there."""
 
@@ -305,6 +315,11 @@ def is_disputed(session: Session, device: bytes) -> bool:
         col(FindingRow.kind).in_((FindingKind.EQUIVOCATION.value, FindingKind.CHAIN_BROKEN.value)),
     )
     return session.exec(found).first() is not None
+
+
+def beacon_time(session: Session, number: int) -> datetime:
+    """When the block was sealed that a statement under an equal head knows of."""
+    return session.get_one(BeaconRow, number).at
 
 
 def pending_heads(session: Session, site: bytes | None = None) -> Sequence[HeadRow]:

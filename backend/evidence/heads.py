@@ -1,0 +1,207 @@
+"""The mirror's judgement of anchored heads: re-derive each from all bytes, then witness it or say why not.
+
+A head is believed when two programs of different make both give its root, and every block that its statements
+know of is the ledger's own.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from backend.chain import actions as chain
+from backend.chain.rules import LedgerEvent
+from backend.db import to_hex
+from backend.evidence.findings import record_finding
+from backend.evidence.mirror import open_log, tree_of
+from backend.evidence.rules import (
+    BlockAt,
+    Finding,
+    FindingKind,
+    HeadVerdict,
+    LogNotOpened,
+    MirrorsDisagree,
+)
+from backend.evidence.tables import (
+    BeaconRow,
+    HeadRow,
+    SiteLogRow,
+    SpentRow,
+    beacons_between,
+    current_log,
+    entries,
+    latest_equal,
+    latest_witnessed,
+    pending_heads,
+)
+from iot_bridge.evidence.log import genesis_entry, leaf_hash
+from iot_bridge.evidence.rederive import root_over
+from iot_bridge.evidence.statement import name_of
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """The bank's copy of every site's log, and its voice as a witness.
+
+    Args:
+        chain_id: of the ledger.
+        evidence_log: the log contract's address; both are in every genesis leaf.
+        witness_signer: the keystore's name of the opposed party's key.
+        block_at: where the ledger's blocks are looked up.
+        patience: how long an anchored head may wait for its statements before that is a finding.
+    """
+
+    chain_id: int
+    evidence_log: str
+    witness_signer: str
+    block_at: BlockAt
+    patience: timedelta = timedelta(seconds=60)
+
+    def project(self, session: Session, event: LedgerEvent) -> None:
+        """Bring logs, heads and spent statements to where they stand after this event."""
+        projector = {
+            ("EvidenceLog", "LogOpened"): self._log_opened,
+            ("EvidenceLog", "HeadAnchored"): _head_anchored,
+            ("EvidenceLog", "HeadWitnessed"): _head_witnessed,
+            ("EvidenceLog", "StatementSpent"): _statement_spent,
+        }.get((event.contract, event.name))
+        if projector is not None:
+            projector(session, event)
+            session.flush()
+
+    def examine(self, session: Session, now: datetime) -> list[Finding]:
+        """Judge every head that can be judged and intend to witness what holds; what was newly found."""
+        found: list[Finding] = []
+        judged = pending_heads(session)
+        for head in judged:
+            finding = self._judge(session, head, now)
+            if finding is not None and record_finding(session, finding, proof=None, now=now):
+                found.append(finding)
+        session.flush()
+        for site in {head.site for head in judged if head.verdict == HeadVerdict.EQUAL}:
+            self._witness(session, site)
+        return found
+
+    def _log_opened(self, session: Session, event: LedgerEvent) -> None:
+        site, epoch = event.args["site"], event.args["epoch"]
+        genesis = leaf_hash(self._genesis(site, epoch))
+        open_log(session, site, epoch, genesis)
+        if event.args["root"] != genesis:
+            facts = {"ledger": to_hex(event.args["root"]), "mirror": to_hex(genesis), "epoch": epoch}
+            finding = _finding(FindingKind.GENESIS_CONTRADICTED, site, epoch, 1, facts)
+            record_finding(session, finding, proof=None, now=event.block_time)
+
+    def _judge(self, session: Session, head: HeadRow, now: datetime) -> Finding | None:
+        """Settle the head's verdict where the bytes and blocks are here; a finding where it does not hold."""
+        log = session.get(SiteLogRow, (head.site, head.epoch))
+        if log is None:
+            raise LogNotOpened(site=to_hex(head.site), epoch=head.epoch)
+        if log.size < head.size:
+            return self._withheld(log, head, now)
+        derived = self._derived_root(session, log, head.size)
+        if derived != head.root:
+            head.verdict = HeadVerdict.ROOT_CONTRADICTED
+            return _of_head(FindingKind.ROOT_CONTRADICTED, head, {"mirror": to_hex(derived)})
+        foreign = self._foreign_beacon(session, head)
+        if foreign is not None:
+            head.verdict = HeadVerdict.BEACON_CONTRADICTED
+            return _of_head(FindingKind.BEACON_CONTRADICTED, head, foreign)
+        head.verdict = HeadVerdict.EQUAL
+        return None
+
+    def _withheld(self, log: SiteLogRow, head: HeadRow, now: datetime) -> Finding | None:
+        if now - head.anchored_at < self.patience:
+            return None
+        return _of_head(FindingKind.LEAVES_WITHHELD, head, {"mirrored": log.size})
+
+    def _genesis(self, site: bytes, epoch: int) -> bytes:
+        return genesis_entry(
+            chain_id=self.chain_id, evidence_log=self.evidence_log, site=name_of(site), epoch=epoch
+        )
+
+    def _derived_root(self, session: Session, log: SiteLogRow, size: int) -> bytes:
+        """The root at this size: from the mirror's nodes, and by the second verifier from every stored byte.
+
+        Raises:
+            MirrorsDisagree: the two differ, so the bank believes neither.
+        """
+        stored = [self._genesis(log.site, log.epoch), *entries(session, log.site, log.epoch, size)]
+        by_nodes, by_bytes = tree_of(session, log).root(size), root_over(stored)
+        if by_nodes != by_bytes:
+            raise MirrorsDisagree(site=to_hex(log.site), size=size, nodes=to_hex(by_nodes))
+        return by_bytes
+
+    def _foreign_beacon(self, session: Session, head: HeadRow) -> dict[str, object] | None:
+        """The first block that a statement under this head knows of and the ledger does not.
+
+        What an earlier equal head covers was looked at with it. No statement knows of a block after its
+        anchor.
+        """
+        last = latest_equal(session, head.site)
+        first = last.size if last is not None and last.epoch == head.epoch and last.size < head.size else 1
+        for number, known in beacons_between(session, head.site, head.epoch, first, head.size):
+            if number > head.anchored_at_block:
+                return {"block": number, "anchored_at_block": head.anchored_at_block}
+            block = self._ledger_block(session, number)
+            if block.hash != known:
+                return {"block": number, "statement": to_hex(known), "ledger": to_hex(block.hash)}
+        return None
+
+    def _ledger_block(self, session: Session, number: int) -> BeaconRow:
+        """The ledger's own block, remembered so that evidence can be aged without asking again."""
+        row = session.get(BeaconRow, number)
+        if row is None:
+            block = self.block_at(number)
+            row = BeaconRow(number=number, hash=block.hash, at=block.at)
+            session.add(row)
+            session.flush()
+        return row
+
+    def _witness(self, session: Session, site: bytes) -> None:
+        """Intend to witness the newest equal head, unless that or a later one is witnessed already."""
+        head, last = latest_equal(session, site), latest_witnessed(session, site)
+        if head is None or (last is not None and (last.epoch, last.size) >= (head.epoch, head.size)):
+            return
+        chain.intend(
+            session,
+            key=f"witness:{to_hex(head.site)}:{head.epoch}:{head.size}",
+            signer=self.witness_signer,
+            contract="EvidenceLog",
+            function="witness",
+            args={"site": head.site, "size": head.size, "root": head.root},
+        )
+
+
+def _head_anchored(session: Session, event: LedgerEvent) -> None:
+    head = HeadRow(
+        site=event.args["site"],
+        epoch=event.args["epoch"],
+        size=event.args["size"],
+        root=event.args["root"],
+        anchored_at_block=event.block_number,
+        anchored_at=event.block_time,
+        verdict=HeadVerdict.PENDING,
+    )
+    session.add(head)
+
+
+def _head_witnessed(session: Session, event: LedgerEvent) -> None:
+    site = event.args["site"]
+    log = current_log(session, site)
+    if log is None:
+        raise LogNotOpened(site=to_hex(site))
+    head = session.get_one(HeadRow, (site, log.epoch, event.args["size"]))
+    head.witnessed_at_block = event.block_number
+
+
+def _statement_spent(session: Session, event: LedgerEvent) -> None:
+    session.add(SpentRow(id=event.args["id"], block_number=event.block_number))
+
+
+def _of_head(kind: FindingKind, head: HeadRow, facts: dict[str, object]) -> Finding:
+    return _finding(kind, head.site, head.epoch, head.size, {"root": to_hex(head.root)} | facts)
+
+
+def _finding(kind: FindingKind, site: bytes, epoch: int, size: int, facts: dict[str, object]) -> Finding:
+    place = {"epoch": epoch, "size": size}
+    return Finding(kind, f"{kind.value}:{to_hex(site)}:{epoch}:{size}", site, None, place | facts)
