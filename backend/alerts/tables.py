@@ -1,0 +1,97 @@
+"""Alerts and exits as rows; a constraint opens each alert once, however often its statement comes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index
+from sqlmodel import Field, Session, SQLModel, col, func, select
+
+from backend.alerts.rules import Alert, AlertKind, AlertUnknown, ExitState
+from backend.db import BigInt, HexId, UtcDateTime
+
+
+class AlertRow(SQLModel, table=True):
+    """One alert."""
+
+    __tablename__ = "alert"
+    __table_args__ = (Index("ix_alert_open", "kind", "closed_at"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInt)
+    kind: str = Field(max_length=32)
+    subject: str = Field(max_length=200, unique=True)
+    site: bytes = Field(sa_type=HexId, index=True)
+    statement: bytes | None = Field(default=None, sa_type=HexId)
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    closed_by: str | None = Field(default=None, max_length=32)
+    closing: str | None = None
+
+
+class ExitRow(SQLModel, table=True):
+    """One crossing outward, until a departure under an open order explains it or it was not authorised."""
+
+    __tablename__ = "gate_exit"
+    __table_args__ = (Index("ix_gate_exit_due", "state", "due_at"),)
+
+    crossing: bytes = Field(primary_key=True, sa_type=HexId)
+    site: bytes = Field(sa_type=HexId)
+    gate: str = Field(max_length=32)
+    state: str = Field(max_length=16)
+    taken_at: datetime = Field(sa_type=UtcDateTime)
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    order_id: int | None = Field(default=None, sa_type=BigInt, index=True)
+    departure: bytes | None = Field(default=None, sa_type=HexId, unique=True)
+    piece: bytes | None = Field(default=None, sa_type=HexId)
+    mass_kg: int | None = Field(default=None, sa_type=BigInt)
+
+
+def alert_of(row: AlertRow) -> Alert:
+    """The row as other capabilities see it."""
+    return Alert(
+        id=row.id or 0,
+        kind=AlertKind(row.kind),
+        site=row.site,
+        statement=row.statement,
+        facts=row.facts,
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+    )
+
+
+def alert_row(session: Session, alert_id: int) -> AlertRow:
+    """The alert of that number.
+
+    Raises:
+        AlertUnknown: there is none.
+    """
+    row = session.get(AlertRow, alert_id)
+    if row is None:
+        raise AlertUnknown(alert=alert_id)
+    return row
+
+
+def alert_about(session: Session, subject: str) -> AlertRow | None:
+    """The alert that was opened about this."""
+    return session.exec(select(AlertRow).where(AlertRow.subject == subject)).first()
+
+
+def open_alerts(session: Session) -> Sequence[AlertRow]:
+    """Alerts that nobody has closed, oldest first."""
+    found = select(AlertRow).where(col(AlertRow.closed_at).is_(None))
+    return session.exec(found.order_by(col(AlertRow.id))).all()
+
+
+def exits_due(session: Session, at: datetime) -> Sequence[ExitRow]:
+    """Provisional exits whose time for a match is over."""
+    found = select(ExitRow).where(ExitRow.state == ExitState.PROVISIONAL, col(ExitRow.due_at) <= at)
+    return session.exec(found.order_by(col(ExitRow.due_at))).all()
+
+
+def matched_kg(session: Session, order_id: int) -> int:
+    """What matched exits have taken under this order, delivered on the ledger or not."""
+    found = select(func.coalesce(func.sum(ExitRow.mass_kg), 0)).where(
+        ExitRow.order_id == order_id, ExitRow.state == ExitState.MATCHED
+    )
+    return session.exec(found).one() or 0
