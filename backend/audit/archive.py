@@ -6,13 +6,14 @@ dated alike, so that whoever has the same contents has the same bundle, and any 
 
 import hashlib
 import io
-import json
 import re
 import zipfile
 from collections.abc import Mapping
 from typing import Any, Final
 
 from backend.errors import Invalid
+from iot_bridge.evidence.canonical import canonical, read_json
+from iot_bridge.evidence.errors import EvidenceRefused
 
 FORMAT: Final = "tallystick-proof-bundle/1"
 MANIFEST: Final = "manifest.json"
@@ -56,11 +57,6 @@ class FileChanged(Invalid):
     """A file is not the one whose size and hash the manifest gives."""
 
     code = "audit.file_changed"
-
-
-def canonical(value: Any) -> bytes:
-    """The one JSON text (RFC 8785) of a value without fractions whose keys are ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
@@ -120,10 +116,10 @@ def _listed(files: Mapping[str, bytes]) -> dict[str, Any]:
     if MANIFEST not in files:
         raise ManifestMalformed(reason="missing")
     try:
-        manifest = json.loads(files[MANIFEST])
+        manifest = read_json(files[MANIFEST])
         listed = manifest["files"]
         readable = canonical(manifest) == files[MANIFEST] and manifest["format"] == FORMAT
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (EvidenceRefused, KeyError, TypeError) as error:
         raise ManifestMalformed(reason=str(error)) from error
     if not readable or set(manifest) != {"format", "files"} or not isinstance(listed, dict):
         raise ManifestMalformed(reason="form")

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
 from backend.errors import TallystickError
+from iot_bridge.evidence.errors import EvidenceRefused
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class Report:
             return None
         try:
             found = check(*needs)
-        except TallystickError as refusal:
+        except (TallystickError, EvidenceRefused) as refusal:
             facts = {key: _text(value) for key, value in refusal.facts.items()}
             self._add(name, sentence, Outcome.FAILS, refusal.sentence(), refusal.code, facts)
             return None

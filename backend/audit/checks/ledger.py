@@ -6,9 +6,9 @@ Everything here is relative to the last header given; whether that one is the ch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from backend.audit.blocks import Header, Receipt, may_hold, parse_header, parse_receipt, require_in_block
+from backend.audit.case import BlockFile
 from backend.audit.report import Found
 from backend.errors import Invalid
 
@@ -35,15 +35,6 @@ class BlockMissing(Invalid):
     """By its header a block may hold events of this case, and the bundle lacks some of its receipts."""
 
     code = "audit.block_missing"
-
-
-@dataclass(frozen=True, slots=True)
-class BlockFile:
-    """Receipts of a block by their place in it, and nodes of its receipts trie; as given, nothing proved."""
-
-    number: int
-    receipts: Mapping[int, bytes]
-    nodes: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +119,3 @@ def _all_of(header: Header, receipts: Mapping[int, Receipt] | None) -> bool:
     if not receipts or sorted(receipts) != list(range(len(receipts))):
         return False
     return receipts[len(receipts) - 1].cumulative_gas == header.gas_used
-
-
-def as_fact(value: Any) -> Any:
-    """A value in the words of the bundle's JSON: bytes as `0x` and lower-case hex, all else as it is."""
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    if isinstance(value, list | tuple):
-        return [as_fact(each) for each in value]
-    return value
