@@ -1,0 +1,241 @@
+"""Who may speak: parties, sites and devices as the registry enrolled them, and who witnessed heads."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from backend.audit.case import Device, Head
+from backend.audit.events import Event
+from backend.audit.report import Found
+from backend.errors import Invalid
+from iot_bridge.evidence.log import genesis_entry, leaf_hash
+from iot_bridge.evidence.statement import name_of
+
+DEPOSITOR: Final = 1
+OPERATOR: Final = 2
+LENDER: Final = 4
+INSPECTOR: Final = 8
+
+
+class EnrolmentMissing(Invalid):
+    """An event speaks of a party or a site that no earlier proven event enrolled."""
+
+    code = "audit.enrolment_missing"
+
+
+class EnrolmentRepeated(Invalid):
+    """Two proven events enrol the same thing, or one address for two, which the registry refuses."""
+
+    code = "audit.enrolment_repeated"
+
+
+class DevicesDiffer(Invalid):
+    """The bundle's list of devices is not what the registry's events say of the devices that spoke."""
+
+    code = "audit.devices_differ"
+
+
+class HeadNotAnchored(Invalid):
+    """No proven event of the evidence log anchored this head."""
+
+    code = "audit.head_not_anchored"
+
+
+class HeadNotWitnessed(Invalid):
+    """No proven event shows that a party opposed to the operator witnessed this head."""
+
+    code = "audit.head_not_witnessed"
+
+
+class WitnessNotOpposed(Invalid):
+    """The head was witnessed by a party that is not opposed to whoever keeps the log."""
+
+    code = "audit.witness_not_opposed"
+
+
+class GenesisDiffers(Invalid):
+    """The log was opened on another first leaf than chain, contract, site and epoch give."""
+
+    code = "audit.genesis_differs"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A party as enrolled: its account and the flags of its capacities."""
+
+    account: str
+    capacities: int
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site as enrolled: whose it is, and the account of its bridge."""
+
+    operator: bytes
+    bridge: str
+
+
+@dataclass(slots=True)
+class Registry:
+    """What the registry's events add up to."""
+
+    parties: dict[bytes, Party] = field(default_factory=dict)
+    sites: dict[str, Site] = field(default_factory=dict)
+    devices: dict[str, Device] = field(default_factory=dict)
+
+
+def enrolled(events: Iterable[Event]) -> Found[Registry]:
+    """Parties, sites and devices as they stand after these events, in ledger order.
+
+    Raises:
+        EnrolmentMissing, EnrolmentRepeated: the first that applies.
+    """
+    found = Registry()
+    keys: set[str] = set()
+    for event in events:
+        if event.contract == "PartyRegistry":
+            _take(found, keys, event)
+    saw = f"{len(found.parties)} parties, {len(found.sites)} sites, {len(found.devices)} devices."
+    return Found(found, saw)
+
+
+def devices_as_told(registry: Registry, told: Sequence[Device], spoke: Iterable[str]) -> Found[int]:
+    """How many devices spoke, each of which the bundle describes as the registry's events do.
+
+    Raises:
+        DevicesDiffer: one is described otherwise, or one is described that did not speak, or the reverse.
+    """
+    wanted = sorted(set(spoke))
+    if [device.device for device in told] != wanted:
+        raise DevicesDiffer(told=[device.device for device in told], spoke=wanted)
+    for device in told:
+        if registry.devices.get(device.device) != device:
+            raise DevicesDiffer(told=device, ledger=registry.devices.get(device.device))
+    hosts = {device.host for device in told}
+    commissioners = {device.commissioner for device in told}
+    saw = f"{len(told)} devices, hosted by {len(hosts)} and commissioned by {len(commissioners)} parties."
+    return Found(len(told), saw)
+
+
+def anchored(heads: Sequence[Head], events: Sequence[Event], chain_id: int, log: str) -> Found[int]:
+    """How many heads were anchored, each in a log opened on the first leaf that its place and epoch give.
+
+    Args:
+        heads: that inclusion proofs lead to.
+        events: proven.
+        chain_id: in every first leaf, as is the next.
+        log: address of the evidence log.
+
+    Raises:
+        HeadNotAnchored, GenesisDiffers: the first that applies.
+    """
+    by_place = {
+        (name_of(event.args["site"]), event.args["epoch"], event.args["size"]): event.args["root"]
+        for event in events
+        if event.name == "HeadAnchored"
+    }
+    opened = {
+        (name_of(event.args["site"]), event.args["epoch"]): event.args["root"]
+        for event in events
+        if event.name == "LogOpened"
+    }
+    for head in heads:
+        if by_place.get((head.site, head.epoch, head.size)) != head.root:
+            raise HeadNotAnchored(site=head.site, epoch=head.epoch, size=head.size)
+        entry = genesis_entry(chain_id=chain_id, evidence_log=log, site=head.site, epoch=head.epoch)
+        if opened.get((head.site, head.epoch)) != leaf_hash(entry):
+            raise GenesisDiffers(site=head.site, epoch=head.epoch)
+    return Found(len(heads), f"{len(heads)} heads, of {len(opened)} logs.")
+
+
+def witnessed(heads: Sequence[Head], events: Sequence[Event], parties: Mapping[bytes, Party]) -> Found[int]:
+    """How many heads were witnessed by a lender or inspector that is neither operator nor depositor.
+
+    Raises:
+        HeadNotWitnessed, EnrolmentMissing, WitnessNotOpposed: the first that applies.
+    """
+    by_place = {
+        (name_of(event.args["site"]), event.args["size"], event.args["root"]): event.args["by"]
+        for event in events
+        if event.name == "HeadWitnessed"
+    }
+    witnesses = set()
+    for head in heads:
+        by = by_place.get((head.site, head.size, head.root))
+        if by is None:
+            raise HeadNotWitnessed(site=head.site, size=head.size)
+        if by not in parties:
+            raise EnrolmentMissing(party=by.hex())
+        capacities = parties[by].capacities
+        if not capacities & (LENDER | INSPECTOR) or capacities & (OPERATOR | DEPOSITOR):
+            raise WitnessNotOpposed(site=head.site, size=head.size, by=by.hex(), capacities=capacities)
+        witnesses.add(by)
+    return Found(len(heads), f"{len(heads)} heads, by {len(witnesses)} opposed parties.")
+
+
+def _take(found: Registry, keys: set[str], event: Event) -> None:
+    args = event.args
+    match event.name:
+        case "PartyEnrolled":
+            _once(args["party"] not in found.parties, event)
+            found.parties[args["party"]] = Party(_new(keys, args["account"], event), args["capacities"])
+        case "SiteEnrolled":
+            site = name_of(args["site"])
+            _once(site not in found.sites, event)
+            _require(args["operator"] in found.parties, event, operator=args["operator"].hex())
+            found.sites[site] = Site(args["operator"], _new(keys, args["bridge"], event))
+        case "DeviceEnrolled":
+            _enrol_device(found, keys, event)
+        case "DeviceKeyRotated" | "DeviceKeyRevoked" | "DeviceCalibrated":
+            name = name_of(args["device"])
+            _require(name in found.devices, event, device=name)
+            found.devices[name] = _changed(found.devices[name], event, keys)
+        case _:
+            pass
+
+
+def _enrol_device(found: Registry, keys: set[str], event: Event) -> None:
+    args = event.args
+    name, site = name_of(args["device"]), name_of(args["site"])
+    _once(name not in found.devices, event)
+    _require(site in found.sites, event, site=site)
+    for role in ("host", "commissioner"):
+        _require(args[role] in found.parties, event, **{role: args[role].hex()})
+    found.devices[name] = Device(
+        device=name,
+        site=site,
+        host=args["host"],
+        commissioner=args["commissioner"],
+        calibrated_until=args["calibratedUntil"],
+        keys={args["epoch"]: _new(keys, args["key"], event)},
+        revoked={},
+    )
+
+
+def _changed(device: Device, event: Event, keys: set[str]) -> Device:
+    args = event.args
+    epochs, revoked, calibrated = dict(device.keys), dict(device.revoked), device.calibrated_until
+    if event.name == "DeviceKeyRotated":
+        _once(args["epoch"] not in epochs, event)
+        epochs[args["epoch"]] = _new(keys, args["key"], event)
+    elif event.name == "DeviceKeyRevoked":
+        revoked[args["epoch"]] = event.block
+    else:
+        calibrated = args["calibratedUntil"]
+    return Device(device.device, device.site, device.host, device.commissioner, calibrated, epochs, revoked)
+
+
+def _new(keys: set[str], address: str, event: Event) -> str:
+    _once(address not in keys, event)
+    keys.add(address)
+    return address
+
+
+def _once(first: bool, event: Event) -> None:
+    if not first:
+        raise EnrolmentRepeated(event=event.name, block=event.block)
+
+
+def _require(holds: bool, event: Event, **missing: str) -> None:
+    if not holds:
+        raise EnrolmentMissing(event=event.name, block=event.block, **missing)
