@@ -152,7 +152,7 @@ def settle(
         )
     else:
         booking.record_refund(
-            session, row.loan_id, payment=end_to_end_id, amount=amount, on=outcome.on, at=at
+            session, desk, row.loan_id, payment=end_to_end_id, amount=amount, on=outcome.on, at=at
         )
     return intent_of(session, end_to_end_id)
 

@@ -16,7 +16,7 @@ from backend.loans.actions.telling import tell
 from backend.loans.rules.allocation import Allocation, Bucket
 from backend.loans.rules.book import Balances, balances_on, book
 from backend.loans.rules.days import NationalCalendar, roll_forward
-from backend.loans.rules.facts import BeforeDisbursement, Fact, FactKind, Terms
+from backend.loans.rules.facts import BeforeDisbursement, Fact, FactKind, Terms, fact_to_json
 from backend.loans.rules.journal import entries_to_add
 from backend.loans.rules.life import Act, Actor, Holds, LoanState
 from backend.loans.rules.loan import Loan
@@ -72,7 +72,7 @@ def record_disbursed(
     drawn = Fact(id=payment, on=on, kind=FactKind.DRAW, amount_minor=amount.amount_minor)
     loan = loan_of(session, loan_id)
     _add(session, loan, drawn, at)
-    tell(session, desk, loan, "Disbursed", {**_sum(amount), "due_on": due_on.isoformat()}, at)
+    tell(session, desk, loan, "Disbursed", {"fact": fact_to_json(drawn), "due_on": due_on.isoformat()}, at)
     return loan
 
 
@@ -119,8 +119,8 @@ def book_payment(
     facts = {"payment": payment, "amount_minor": amount.amount_minor, "on": on.isoformat()}
     take(session, loan_id, Act.REPAY, RAIL, met={Holds.CLEARED}, facts=facts, at=at)
     _add(session, loan, fact, at)
-    tell(session, desk, loan, "Repaid", {**_sum(amount), "payment": payment}, at)
     allocation = book(_terms(loan), facts_of(session, loan_id)).payments[payment]
+    tell(session, desk, loan, "Repaid", {"fact": fact_to_json(fact), "met": allocation.to_json()}, at)
     return Booked(allocation, owed_on(session, loan, at), _settle(session, loan_id, at))
 
 
@@ -135,12 +135,12 @@ def reverse_payment(session: Session, desk: Desk, loan_id: str, *, payment: str,
     take(session, loan_id, Act.REVERSE_PAYMENT, RAIL, met=set(), facts=facts, at=at)
     undo = Fact(id=f"reverse:{payment}", on=at.today, kind=FactKind.REVERSE, of=payment)
     _add(session, loan, undo, at)
-    tell(session, desk, loan, "PaymentReversed", facts, at)
+    tell(session, desk, loan, "PaymentReversed", {"fact": fact_to_json(undo)}, at)
     return _settle(session, loan_id, at)
 
 
 def record_refund(
-    session: Session, loan_id: str, *, payment: str, amount: Money, on: date, at: Moment
+    session: Session, desk: Desk, loan_id: str, *, payment: str, amount: Money, on: date, at: Moment
 ) -> None:
     """Book that the borrower's credit, or a part of it, was paid back.
 
@@ -148,17 +148,25 @@ def record_refund(
         MoreThanOwed: the credit is less.
     """
     fact = Fact(id=payment, on=on, kind=FactKind.REFUND, amount_minor=amount.amount_minor)
-    _add(session, loan_of(session, loan_id), fact, at)
+    loan = loan_of(session, loan_id)
+    _add(session, loan, fact, at)
+    tell(session, desk, loan, "Refunded", {"fact": fact_to_json(fact)}, at)
 
 
-def record_cost(session: Session, loan_id: str, *, cost: str, amount: Money, by: str, at: Moment) -> None:
+def record_cost(
+    session: Session, desk: Desk, loan_id: str, *, cost: str, amount: Money, by: str, at: Moment
+) -> None:
     """Book a cost of enforcing the loan, which the borrower owes from today."""
-    _charge(session, loan_id, Act.RECORD_COST, FactKind.COST, name=cost, amount=amount, by=by, at=at)
+    fact = Fact(id=cost, on=at.today, kind=FactKind.COST, amount_minor=amount.amount_minor)
+    _charge(session, desk, loan_id, Act.RECORD_COST, fact, by=by, at=at)
 
 
-def record_misuse(session: Session, loan_id: str, *, case: str, amount: Money, by: str, at: Moment) -> None:
+def record_misuse(
+    session: Session, desk: Desk, loan_id: str, *, case: str, amount: Money, by: str, at: Moment
+) -> None:
     """Record that so much of the proceeds was misused: from today that part bears the misuse rate."""
-    _charge(session, loan_id, Act.RECORD_MISUSE, FactKind.MISUSE, name=case, amount=amount, by=by, at=at)
+    fact = Fact(id=case, on=at.today, kind=FactKind.MISUSE, amount_minor=amount.amount_minor)
+    _charge(session, desk, loan_id, Act.RECORD_MISUSE, fact, by=by, at=at)
 
 
 def write_off(session: Session, desk: Desk, loan_id: str, *, first: str, second: str, at: Moment) -> Loan:
@@ -176,7 +184,7 @@ def write_off(session: Session, desk: Desk, loan_id: str, *, first: str, second:
     written = take(session, loan_id, Act.WRITE_OFF, actor, met={Holds.TWO_PEOPLE}, facts=facts, at=at)
     fact = Fact(id=f"write-off:{at.today}", on=at.today, kind=FactKind.WRITE_OFF, amount_minor=owed)
     _add(session, written, fact, at)
-    tell(session, desk, written, "WrittenOff", {"amount_minor": str(owed)}, at)
+    tell(session, desk, written, "WrittenOff", {"fact": fact_to_json(fact)}, at)
     return written
 
 
@@ -209,21 +217,13 @@ def payoff_on(session: Session, loan_id: str, on: date) -> Balances:
     return balances_on(_terms(loan), facts_of(session, loan_id), on)
 
 
-def _charge(
-    session: Session,
-    loan_id: str,
-    act: Act,
-    kind: FactKind,
-    *,
-    name: str,
-    amount: Money,
-    by: str,
-    at: Moment,
-) -> None:
+def _charge(session: Session, desk: Desk, loan_id: str, act: Act, fact: Fact, *, by: str, at: Moment) -> None:
     actor = bank_actor(person_in_role(session, by, Role.CREDIT_OFFICER))
-    facts = {"name": name, "amount_minor": amount.amount_minor}
+    facts = {"name": fact.id, "amount_minor": fact.amount_minor}
     loan = take(session, loan_id, act, actor, met=set(), facts=facts, at=at)
-    _add(session, loan, Fact(id=name, on=at.today, kind=kind, amount_minor=amount.amount_minor), at)
+    _add(session, loan, fact, at)
+    happened = "CostCharged" if act is Act.RECORD_COST else "MisuseRecorded"
+    tell(session, desk, loan, happened, {"fact": fact_to_json(fact)}, at)
 
 
 def _add(session: Session, loan: Loan, fact: Fact, at: Moment) -> None:
@@ -262,7 +262,3 @@ def _terms(loan: Loan) -> Terms:
     if terms is None:
         raise BeforeDisbursement(loan_id=loan.id)
     return terms
-
-
-def _sum(amount: Money) -> dict[str, str]:
-    return {"amount_minor": str(amount.amount_minor), "currency": amount.currency}

@@ -55,6 +55,11 @@ class Allocation:
     def __getitem__(self, bucket: Bucket) -> int:
         return self.met.get(bucket, 0)
 
+    def to_json(self) -> dict[str, str]:
+        """Minor units by kind of claim, and what met nothing as `excess`; kinds that got nothing left out."""
+        met = {bucket.value: str(amount) for bucket, amount in self.met.items()}
+        return met | ({"excess": str(self.excess_minor)} if self.excess_minor else {})
+
 
 def require_order(order: Order) -> Order:
     """`order` itself, once every kind is in it exactly once.

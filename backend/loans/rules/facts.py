@@ -1,9 +1,10 @@
 """What happened to a loan's money, as facts: the only input from which its whole book follows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from backend.errors import Invalid, WrongState
 from backend.loans.rules.allocation import Bucket
@@ -101,3 +102,34 @@ class Terms:
     def penalty_from(self) -> date:
         """The first day whose interest runs at the penalty rate while the loan is unpaid."""
         return self.due_on + timedelta(days=self.product.grace_days)
+
+
+def fact_to_json(fact: Fact) -> dict[str, str]:
+    """A fact as a loan event's opening tells it; fields that its kind has no use for are left out."""
+    told = {"id": fact.id, "on": fact.on.isoformat(), "kind": fact.kind.value}
+    if fact.kind not in WITHOUT_AMOUNT:
+        told["amount_minor"] = str(fact.amount_minor)
+    if fact.to is not None:
+        told["to"] = fact.to.value
+    if fact.of is not None:
+        told["of"] = fact.of
+    return told
+
+
+def fact_from_json(told: Mapping[str, Any]) -> Fact:
+    """The fact that an opening tells.
+
+    Raises:
+        FactInvalid: it is none.
+    """
+    try:
+        return Fact(
+            id=str(told["id"]),
+            on=date.fromisoformat(told["on"]),
+            kind=FactKind(told["kind"]),
+            amount_minor=int(told.get("amount_minor", "0")),
+            to=Bucket(told["to"]) if "to" in told else None,
+            of=told.get("of"),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise FactInvalid(told=dict(told), reason=str(error)) from error

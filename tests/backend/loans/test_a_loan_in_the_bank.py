@@ -16,7 +16,13 @@ from backend.loans.actions.booking import FactFromTheFuture, NotThePrincipal
 from backend.loans.rules import loan as l
 from backend.loans.rules.book import Balances
 from backend.loans.rules.commitments import open_commitment
-from backend.loans.rules.facts import BeforeDisbursement, NothingToReverse
+from backend.loans.rules.facts import (
+    BeforeDisbursement,
+    FactInvalid,
+    FactKind,
+    NothingToReverse,
+    fact_from_json,
+)
 from backend.loans.rules.life import ActNotPossible, LoanState
 from backend.loans.rules.product import ProductInvalid, standard_product
 from backend.loans.rules.standing import RiskClass
@@ -96,6 +102,29 @@ def test_every_loan_event_on_the_ledger_opens_to_what_happened_in_order(drawn: B
     assert len({len(each.opening) for each in kept[1:]}) == 1
 
 
+def test_the_openings_alone_tell_every_fact_of_the_loans_book(drawn: Bank) -> None:
+    drawn.wait(30)
+    drawn.pay_in(202_958_333)
+    with transaction(drawn.engine) as session:
+        booking.record_cost(
+            session, drawn.desk, LOAN, cost="c1", amount=Money(5_000, "CNY"), by="lin", at=drawn.at
+        )
+    with reading(drawn.engine) as session:
+        kept = loans.openings(session, LOAN)
+        facts = [each for each in loans.facts(session, LOAN) if each.kind is not FactKind.ACCRUE]
+    told = [open_commitment(each.opening, each.commitment)[1] for each in kept[1:]]
+    assert [fact_from_json(each["fact"]) for each in told] == facts
+    assert told[1]["met"] == {"interest": "2333333", "fee": "625000", "principal": "200000000"}
+
+
+@pytest.mark.parametrize(
+    "told", [{}, {"id": "a", "on": "2026-03-01", "kind": "gift"}, {"id": "a", "on": "x"}]
+)
+def test_an_opening_that_tells_no_fact_is_refused(told: dict[str, str]) -> None:
+    with pytest.raises(FactInvalid):
+        fact_from_json(told)
+
+
 def test_the_loan_keeps_the_product_version_it_was_made_under(drawn: Bank) -> None:
     dearer = replace(standard_product(), version=2, base_rate_bps=900)
     with transaction(drawn.engine) as session:
@@ -170,9 +199,11 @@ def test_a_loan_is_overdue_the_day_after_it_is_due_and_classed_by_days(drawn: Ba
 def test_costs_misuse_and_a_write_off_by_two_are_booked_from_their_day(drawn: Bank) -> None:
     with transaction(drawn.engine) as session:
         booking.record_misuse(
-            session, LOAN, case="m1", amount=Money(100_000_000, "CNY"), by="lin", at=drawn.at
+            session, drawn.desk, LOAN, case="m1", amount=Money(100_000_000, "CNY"), by="lin", at=drawn.at
         )
-        booking.record_cost(session, LOAN, cost="c1", amount=Money(5_000, "CNY"), by="lin", at=drawn.at)
+        booking.record_cost(
+            session, drawn.desk, LOAN, cost="c1", amount=Money(5_000, "CNY"), by="lin", at=drawn.at
+        )
     drawn.wait(90)
     with reading(drawn.engine) as session:
         owed = loans.standing(session, LOAN, at=drawn.at).balances
