@@ -6,7 +6,7 @@ summed by a second way that shares nothing with the bank's own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
@@ -15,33 +15,23 @@ from backend.audit.checks.life import Life, Receipt
 from backend.audit.events import Event
 from backend.audit.report import Found
 from backend.errors import Invalid
-from backend.loans.rules.allocation import Allocation, Bucket
-from backend.loans.rules.book import Book, book
-from backend.loans.rules.commitments import TERMS, OpeningDiffers, commitment_of, open_commitment
-from backend.loans.rules.facts import Fact, FactKind, Terms
-from backend.loans.rules.product import Product, product_from_json
+from backend.loans.rules.allocation import Bucket
+from backend.loans.rules.book import Balances, Book, book
+from backend.loans.rules.commitments import TERMS, open_commitment
+from backend.loans.rules.days import DayCount, NationalCalendar, roll_forward
+from backend.loans.rules.facts import Fact, FactKind, Terms, fact_from_json
+from backend.loans.rules.product import FeeBase, Product, product_from_json
 from backend.receipts.document import LedgerTerms, document_hash, require_same_terms
-from backend.units import Money
+from backend.units import BPS, Money, half_up_minor
 from iot_bridge.evidence.canonical import parse_canonical
 from iot_bridge.evidence.statement import name_of
 
 EVENT: Final = "loan.event"
 """The kind of every opening but that of the terms."""
 
-FACTS: Final = {
-    "Disbursed": FactKind.DRAW,
-    "Repaid": FactKind.PAYMENT,
-    "PaymentReversed": FactKind.REVERSE,
-    "Refunded": FactKind.REFUND,
-    "CostCharged": FactKind.COST,
-    "MisuseRecorded": FactKind.MISUSE,
-    "WrittenOff": FactKind.WRITE_OFF,
-}
-"""Loan events that moved money, and what kind of fact each is to the book."""
-
 
 class LoanChainBroken(Invalid):
-    """The loan's events are not numbered without a gap, or their hash chain does not lead from one to the next."""
+    """The loan's events are not numbered without a gap, or their hash chain does not lead through them."""
 
     code = "audit.loan_chain_broken"
 
@@ -129,7 +119,7 @@ def terms_opened(life: Life, opening: bytes, loan: str) -> Found[Mapping[str, An
 
 
 def documents(receipts: Mapping[int, Receipt], held: Mapping[int, bytes]) -> Found[int]:
-    """How many receipts have their document here, hashed on the ledger and stating the ledger's goods and place.
+    """How many receipts have their document here, hashed on the ledger and stating its goods and place.
 
     Raises:
         DocumentMissing, DocumentDiffers: the first that applies.
@@ -158,91 +148,70 @@ def adds_up(life: Life, terms: Mapping[str, Any], happened: Sequence[Happened]) 
     """The loan's book as it follows from its opened terms and events, which tell the same sums.
 
     Raises:
-        MoneyDiffers: principal, currency, a split or the interest is another than what follows.
+        MoneyDiffers: principal, due date, a payment's split or the interest is another than what follows.
         StillOwed: the loan is closed and the book is not even.
     """
-    product, facts, told = product_from_json(terms["product"]), [], {}
-    due_on = None
+    product, facts, found = product_from_json(terms["product"]), [], _NOTHING
+    due_on = date.max
     for each in happened:
-        if each.name in FACTS:
-            fact = _fact(each, terms["currency"])
-            facts.append(fact)
-            if fact.kind is FactKind.PAYMENT:
-                told[fact.id] = each.content["met"]
-            elif fact.kind is FactKind.DRAW:
-                due_on = date.fromisoformat(each.content["due_on"])
-    if due_on is None:
-        if life.pledge.state == "closed":
-            raise StillOwed(disbursed=0)
-        return Found(Book((), {}, book(Terms(product, date.max), []).balances), "Nothing is paid out yet.")
-    _require_drawn(facts, terms)
-    found = book(Terms(product, due_on), facts)
-    for name, allocation in found.payments.items():
-        if told[name] != told_allocation(allocation):
-            raise MoneyDiffers(payment=name, told=told[name], follows=told_allocation(allocation))
+        if "fact" not in each.content:
+            continue
+        fact = fact_from_json(each.content["fact"])
+        facts.append(fact)
+        if fact.kind is FactKind.DRAW:
+            due_on = _due_on(fact, terms, product, each)
+        found = book(Terms(product, due_on), facts)
+        if fact.kind is FactKind.PAYMENT and each.content["met"] != found.payments[fact.id].to_json():
+            follows = found.payments[fact.id].to_json()
+            raise MoneyDiffers(payment=fact.id, told=each.content["met"], follows=follows)
+    drawn = [fact.amount_minor for fact in facts if fact.kind is FactKind.DRAW]
+    if drawn not in ([], [int(terms["principal_minor"])]):
+        raise MoneyDiffers(drawn_minor=drawn, principal_minor=terms["principal_minor"])
     _require_second_way(product, facts, found, due_on)
-    if life.pledge.state == "closed" and found.balances.outstanding:
-        raise StillOwed(outstanding_minor=found.balances.outstanding)
+    if life.pledge.state == "closed" and (not drawn or found.balances.outstanding):
+        raise StillOwed(drawn_minor=drawn, outstanding_minor=found.balances.outstanding)
     return Found(found, _story(facts, found, terms["currency"]))
 
 
-def told_allocation(allocation: Allocation) -> dict[str, str]:
-    """Where a payment went, in the words of a loan event."""
-    met = {bucket.value: str(amount) for bucket, amount in allocation.met.items()}
-    return met | ({"excess": str(allocation.excess_minor)} if allocation.excess_minor else {})
+_NOTHING: Final = Book((), {}, Balances(0, 0, 0, 0, 0, 0))
 
 
-def _fact(each: Happened, currency: str) -> Fact:
-    content, kind = each.content, FACTS[each.name]
-    if kind is FactKind.REVERSE:
-        return Fact(id=f"reverse:{content['payment']}", on=_day(content), kind=kind, of=content["payment"])
-    if content.get("currency", currency) != currency:
-        raise MoneyDiffers(number=each.number, currency=content["currency"], terms=currency)
-    first = Bucket.PRINCIPAL if content.get("principal_first") else None
-    amount = int(content["amount_minor"])
-    name = content.get("payment", f"{each.name}:{each.number}")
-    return Fact(id=name, on=_day(content), kind=kind, amount_minor=amount, to=first)
-
-
-def _day(content: Mapping[str, Any]) -> date:
-    return date.fromisoformat(content["value_on"])
-
-
-def _require_drawn(facts: Sequence[Fact], terms: Mapping[str, Any]) -> None:
-    drawn = [fact.amount_minor for fact in facts if fact.kind is FactKind.DRAW]
-    if drawn != [int(terms["principal_minor"])]:
-        raise MoneyDiffers(drawn_minor=drawn, principal_minor=terms["principal_minor"])
+def _due_on(drawn: Fact, terms: Mapping[str, Any], product: Product, told: Happened) -> date:
+    """The day on which the loan is due: the end of its tenor, or the next day on which the bank works."""
+    matures_on = drawn.on + timedelta(days=terms["tenor_days"])
+    due_on = roll_forward(matures_on, NationalCalendar(product.business_calendar))
+    if told.content["due_on"] != due_on.isoformat():
+        raise MoneyDiffers(due_on=told.content["due_on"], follows=due_on.isoformat())
+    return due_on
 
 
 def _require_second_way(product: Product, facts: Sequence[Fact], found: Book, due_on: date) -> None:
-    """Interest and fee of a plain loan again: every day's principal counted one by one, rounded at the end."""
-    plain = {FactKind.DRAW, FactKind.PAYMENT}
-    last = max(fact.on for fact in facts)
-    counts_days = product.day_count.value.startswith("ACT/")
-    if {fact.kind for fact in facts} != plain or last > due_on or not counts_days:
+    """Interest and fee of a plain loan again: principal times days, summed and rounded at the end."""
+    plain = {fact.kind for fact in facts} <= {FactKind.DRAW, FactKind.PAYMENT}
+    counts_days = product.day_count in {DayCount.ACT_360, DayCount.ACT_365F}
+    on_principal = product.supervision_fee_base is FeeBase.PRINCIPAL
+    in_order = sorted(facts, key=lambda each: each.on)
+    if not (facts and plain and counts_days and on_principal and in_order[-1].on <= due_on):
         return
-    principal, days_of_principal, at = 0, 0, min(fact.on for fact in facts)
-    for fact in sorted(facts, key=lambda each: each.on):
+    principal, days_of_principal, at = 0, 0, in_order[0].on
+    for fact in in_order:
         days_of_principal += principal * (fact.on - at).days
-        paid = found.payments[fact.id].met if fact.kind is FactKind.PAYMENT else {}
-        principal += fact.amount_minor if fact.kind is FactKind.DRAW else -paid.get(Bucket.PRINCIPAL, 0)
+        drawn = fact.kind is FactKind.DRAW
+        principal += fact.amount_minor if drawn else -found.payments[fact.id][Bucket.PRINCIPAL]
         at = fact.on
-    year = 360 if product.day_count.value == "ACT/360" else 365
-    for bucket, rate in (
-        (Bucket.INTEREST, product.base_rate_bps),
-        (Bucket.FEE, product.supervision_rate_bps),
+    for bucket, rate_bps, owed in (
+        (Bucket.INTEREST, product.base_rate_bps, found.balances.interest),
+        (Bucket.FEE, product.supervision_rate_bps, found.balances.fee),
     ):
-        exact = Fraction(days_of_principal * rate, 10_000 * year)
-        whole = (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
-        met = sum(each.met.get(bucket, 0) for each in found.payments.values())
-        owed = found.balances.interest if bucket is Bucket.INTEREST else found.balances.fee
-        if met + owed != whole:
-            raise MoneyDiffers(of=bucket.value, second_way_minor=whole, book_minor=met + owed)
+        whole = half_up_minor(Fraction(days_of_principal * rate_bps, BPS * product.day_count.year))
+        earned = owed + sum(each[bucket] for each in found.payments.values())
+        if earned != whole:
+            raise MoneyDiffers(of=bucket.value, second_way_minor=whole, book_minor=earned)
 
 
 def _story(facts: Sequence[Fact], found: Book, currency: str) -> str:
     paid_out = sum(fact.amount_minor for fact in facts if fact.kind is FactKind.DRAW)
-    met = {bucket: sum(each.met.get(bucket, 0) for each in found.payments.values()) for bucket in Bucket}
-    parts = ", ".join(f"{bucket.value} {Money(sum_, currency)}" for bucket, sum_ in met.items() if sum_)
+    met = {bucket: sum(each[bucket] for each in found.payments.values()) for bucket in Bucket}
+    parts = ", ".join(f"{bucket.value} {Money(amount, currency)}" for bucket, amount in met.items() if amount)
     owed = Money(found.balances.outstanding, currency)
     return f"{Money(paid_out, currency)} paid out; repaid: {parts or 'nothing'}; owed: {owed}."
