@@ -78,7 +78,7 @@ contract PledgeRegistry is PledgeRecords, TwoPersonActs {
         Pledge storage pledge = _requirePledgee(pledgeId, parties.requireMayCreate(msg.sender, LENDER));
         _requireStatus(pledgeId, PledgeStatus.Attorned);
         _requireTerms(pledge, terms);
-        require(filing != 0, FilingMissing());
+        require(filing != 0 && filedAt != 0, FilingMissing());
         require(search != 0, SearchMissing());
         pledge.registeredAt = uint48(block.timestamp);
         pledge.filing = filing;

@@ -7,6 +7,7 @@ import {OrderBook} from "./OrderBook.sol";
 import {
     NO_PARTY,
     Evidence,
+    IssueTerms,
     OrderId,
     PartyId,
     PledgeId,
@@ -39,6 +40,8 @@ abstract contract ReceiptRecords is IReceiptRegistry {
         uint64 request;
         uint64 pledge;
         uint64 remainingKg;
+        /// Orders up to this one ended when control moved to a pledgee.
+        uint48 ordersUpTo;
         ReceiptState state;
         PartyId pledgee;
     }
@@ -116,6 +119,29 @@ abstract contract ReceiptRecords is IReceiptRegistry {
     function _requireIssued(ReceiptId receiptId) internal view {
         ReceiptState state = _receipts[receiptId].state;
         require(state == ReceiptState.Issued, ReceiptStateIs(receiptId, state));
+    }
+
+    /// @dev Refuses a request that does not say which pieces of what lie where.
+    function _requireLot(IssueTerms calldata terms) internal pure {
+        require(terms.bay != 0 && terms.commodity != 0, LotIncomplete(terms.bay, terms.commodity));
+        for (uint256 i = 0; i < terms.fingerprints.length; ++i) {
+            require(terms.fingerprints[i] != 0, FingerprintMissing(i));
+        }
+    }
+
+    function _emitRequested(RequestId requestId, PartyId depositor, IssueTerms calldata terms) internal {
+        emit IssueRequested(
+            requestId,
+            depositor,
+            terms.site,
+            terms.bay,
+            terms.commodity,
+            terms.grade,
+            terms.massKg,
+            terms.fingerprints,
+            terms.document,
+            terms.representations
+        );
     }
 
     function _requireMass(uint256 massKg) internal pure {

@@ -48,6 +48,7 @@ contract ReceiptRegistry is ReceiptRecords, ReceiptToken, TwoPersonActs {
         _requireMass(terms.massKg);
         uint256 pieces = terms.fingerprints.length;
         require(pieces != 0 && pieces <= PIECES_AT_MOST, PiecesOutOfRange(pieces));
+        _requireLot(terms);
         require(terms.document != 0, DocumentMissing());
         require(terms.representations != 0, RepresentationsMissing());
         uint256 open = _openRequests[depositor];
@@ -103,6 +104,7 @@ contract ReceiptRegistry is ReceiptRecords, ReceiptToken, TwoPersonActs {
             request: uint64(RequestId.unwrap(requestId)),
             pledge: 0,
             remainingKg: lot.massKg,
+            ordersUpTo: 0,
             state: ReceiptState.Issued,
             pledgee: NO_PARTY
         });
@@ -147,6 +149,7 @@ contract ReceiptRegistry is ReceiptRecords, ReceiptToken, TwoPersonActs {
         Request storage lot = _lotOf(receipt);
         PartyId caller = parties.requireEnrolled(msg.sender, 0);
         require(parties.operatorOf(lot.site) == caller, NotOperator(lot.site, caller));
+        require(OrderId.unwrap(orderId) > receipt.ordersUpTo, OrderSuperseded(orderId, receiptId));
         _requireMass(massKg);
         uint256 left = order.leftKg < receipt.remainingKg ? order.leftKg : receipt.remainingKg;
         require(massKg <= left, HeavierThanOrdered(orderId, left, massKg));
@@ -173,6 +176,7 @@ contract ReceiptRegistry is ReceiptRecords, ReceiptToken, TwoPersonActs {
         OrderId open = _orders.firstOpen(receiptId);
         require(OrderId.unwrap(open) == 0, ReceiptHasOpenOrder(receiptId, open));
         receipt.pledge = uint64(PledgeId.unwrap(pledgeId));
+        receipt.ordersUpTo = uint48(_orders.count);
         receipt.pledgee = pledgee;
         emit ReceiptEncumbered(receiptId, pledgeId, pledgee);
     }
@@ -260,21 +264,6 @@ contract ReceiptRegistry is ReceiptRecords, ReceiptToken, TwoPersonActs {
         orderId = _orders.place(terms);
         emit ReleaseOrdered(
             orderId, terms.receipt, terms.massKg, terms.gate, terms.opensAt, terms.closesAt, terms.to, by
-        );
-    }
-
-    function _emitRequested(RequestId requestId, PartyId depositor, IssueTerms calldata terms) private {
-        emit IssueRequested(
-            requestId,
-            depositor,
-            terms.site,
-            terms.bay,
-            terms.commodity,
-            terms.grade,
-            terms.massKg,
-            terms.fingerprints,
-            terms.document,
-            terms.representations
         );
     }
 

@@ -68,6 +68,8 @@ interface IReceiptRegistry {
 
     error MassOutOfRange(uint256 massKg);
     error PiecesOutOfRange(uint256 pieces);
+    error LotIncomplete(bytes32 bay, bytes32 commodity);
+    error FingerprintMissing(uint256 index);
     error DocumentMissing();
     error RepresentationsMissing();
     error QuotaReached(PartyId depositor, uint256 open);
@@ -93,6 +95,7 @@ interface IReceiptRegistry {
     error HoursOutOfRange(uint64 opensAt, uint64 closesAt, uint256 now_);
     error ReceiverIsNot(PartyId wanted, PartyId given);
     error OrderUnknown(OrderId orderId);
+    error OrderSuperseded(OrderId orderId, ReceiptId receiptId);
     error HeavierThanOrdered(OrderId orderId, uint256 leftKg, uint256 massKg);
     error NotAPieceOf(ReceiptId receiptId, bytes32 fingerprint);
     error ExitOutsideHours(OrderId orderId, uint64 seenAtMs);
@@ -107,6 +110,7 @@ interface IReceiptRegistry {
     /// - the caller may create as a depositor, as {IPartyRegistry-requireMayCreate}; the site stands, as
     ///   {IPartyRegistry-requireSiteStanding};
     /// - 1 to 2^63 kg, else {MassOutOfRange}; 1 to 64 pieces, else {PiecesOutOfRange};
+    /// - bay and commodity are named, else {LotIncomplete}; and every piece, else {FingerprintMissing};
     /// - document and representations are not zero, else {DocumentMissing}, {RepresentationsMissing};
     /// - the depositor has fewer than 16 open requests, else {QuotaReached}.
     function requestIssue(IssueTerms calldata terms) external returns (RequestId requestId);
@@ -153,6 +157,7 @@ interface IReceiptRegistry {
     /// in the order checked:
     /// - the order exists, else {OrderUnknown}; the receipt is issued, else {ReceiptStateIs};
     /// - the caller operates the site, else {IPartyRegistry-NotAParty}, {NotOperator};
+    /// - control has not moved to a pledgee since, else {OrderSuperseded};
     /// - the mass is not zero, else {MassOutOfRange}; within what the order and the receipt leave, else
     ///   {HeavierThanOrdered};
     /// - at least one movement and no more than pieces left, else {MovementsCountIs}; each of kind movement.out, else
@@ -164,7 +169,7 @@ interface IReceiptRegistry {
     ///   first mass is left over, else {MassLeft}; that remainder ends with the receipt.
     function deliver(OrderId orderId, uint256 massKg, Evidence[] calldata movements) external;
 
-    /// @notice Gives control of a receipt to the pledgee of a pledge that has become effective.
+    /// @notice Gives control of a receipt to the pledgee of a pledge that has become effective; earlier orders end.
     /// @dev Requirements: the caller is the pledge registry, else {NotPledgeRegistry}; the receipt is issued, else
     /// {ReceiptStateIs}; not pledged, else {ReceiptPledged}; held by `holder`, else {NotHolder}; as it was when endorsed,
     /// else {ContentDiffers}; with no order open, else {ReceiptHasOpenOrder}.
