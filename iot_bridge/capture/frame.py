@@ -1,5 +1,6 @@
 """What every camera source yields: one picture and when it was taken."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,3 +34,8 @@ class Frame:
         )
 
     __hash__ = None  # type: ignore[assignment]  # a picture can be changed in place
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970, UTC, by this machine's clock: a claim, as every device time is."""
+    return time.time_ns() // 1_000_000

@@ -31,6 +31,12 @@ class LineTooShort(PerceptionRefused):
     code = "line.too_short"
 
 
+class AreaMalformed(PerceptionRefused):
+    """An area to ignore is not three or more corners of whole numbers in source pixels."""
+
+    code = "perceive.area_malformed"
+
+
 class TuningMalformed(PerceptionRefused):
     """A setting of the perception is outside the range in which it means anything."""
 

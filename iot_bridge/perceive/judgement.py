@@ -9,6 +9,8 @@ from iot_bridge.perceive.settings import Tuning
 from iot_bridge.perceive.tracks import Sight, Track
 
 FULL: Final = 10_000
+MOST: Final = 9_900
+"""One camera alone is never wholly sure."""
 GOOD_FRAMES: Final = 8
 GOOD_TRAVEL: Final = 3.0
 STRAIGHT: Final = 0.7
@@ -62,7 +64,7 @@ def judged(
         Reason("straight_bps", round(FULL * straight), round(FULL * STRAIGHT), "travel over path"),
         *doubts,
     )
-    return round(FULL * confidence * (1.0 if certain else 0.8)), certain, reasons
+    return round(MOST * confidence * (1.0 if certain else 0.8)), certain, reasons
 
 
 def _count(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final
 
-from iot_bridge.perceive.errors import TuningMalformed
+from iot_bridge.perceive.errors import AreaMalformed, TuningMalformed
 from iot_bridge.perceive.line import Line
 
 Polygon = tuple[tuple[int, int], ...]
@@ -69,5 +69,5 @@ class GateSettings:
     def __post_init__(self) -> None:
         for polygon in self.ignored:
             if len(polygon) < CORNERS:
-                raise TuningMalformed(setting="ignored", value=polygon, expected="at least 3 corners")
+                raise AreaMalformed(area=polygon, expected="at least 3 corners")
         object.__setattr__(self, "ignored", tuple(tuple(polygon) for polygon in self.ignored))
