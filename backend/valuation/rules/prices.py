@@ -190,6 +190,12 @@ def sign_price(observation: PriceObservation, key: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(key).sign(signed_bytes(observation))
 
 
+def price_document(observations: Iterable[PriceObservation], key: bytes) -> bytes:
+    """The file by which a source publishes prices: version 1, each observation signed with its key."""
+    signed = [{**to_fields(each), "signature": "0x" + sign_price(each, key).hex()} for each in observations]
+    return rfc8785.dumps({"v": 1, "observations": signed})
+
+
 def require_signed(observation: PriceObservation, signature: bytes, public_key: bytes) -> None:
     """Refuse an observation that the holder of `public_key` (32 bytes, Ed25519) did not sign as it stands.
 
