@@ -27,11 +27,14 @@ def chain(
     heartbeat_s: Annotated[
         float, typer.Option(min=1, help="Seconds after which an empty block follows.")
     ] = 5,
+    finality_depth: Annotated[
+        int, typer.Option(min=0, help="How many blocks the final one lies behind the newest.")
+    ] = 0,
 ) -> None:
     """Serve the embedded ledger as JSON-RPC on loopback until stopped."""
     from backend.chain.embedded.process import serve  # noqa: PLC0415 - commands load only what they run
 
-    serve(data, port=port, fund=fund or [], heartbeat_s=heartbeat_s)
+    serve(data, port=port, fund=fund or [], heartbeat_s=heartbeat_s, finality_depth=finality_depth)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ A transaction is durable in the pool before its hash is given back; a block with
 one SQLite transaction. One lock orders everything; the only sealer never reorganises its own chain.
 """
 
+import fcntl
 import sqlite3
 import threading
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TextIO, cast
 
 import structlog
 from eth.abc import BlockAPI, BlockHeaderAPI, ReceiptAPI, SignedTransactionAPI, VirtualMachineAPI
@@ -22,27 +23,36 @@ from eth.vm.forks.cancun import CancunVM
 from eth.vm.spoof import SpoofTransaction
 from eth_utils.exceptions import ValidationError
 
+from backend.chain.embedded.admission import (
+    BLOCK_GAS,
+    TransactionRefused,
+    require_affordable,
+    require_replaces,
+    require_well_formed,
+)
 from backend.chain.embedded.index import Index
 from backend.chain.embedded.keyvalue import SqliteKeyValue
 from backend.chain.embedded.shapes import Before, receipt_json
-from backend.errors import Invalid, Unavailable
+from backend.errors import Unavailable
 
-BLOCK_GAS: Final = 60_000_000
 FIRST_BASE_FEE: Final = 1_000_000_000
 COINBASE: Final = bytes(19) + b"\x01"
+MOST_WAITING: Final = 20_000
+SEALING_S: Final = 0.8
+"""How long transactions run for one block; nobody is answered meanwhile, and the rest waits for the next."""
 log = structlog.get_logger(__name__)
-
-
-class TransactionRefused(Invalid):
-    """The transaction cannot be taken into a block."""
-
-    code = "chain.transaction_refused"
 
 
 class GenesisDiffers(Unavailable):
     """The chain in this folder was begun with other parameters."""
 
     code = "chain.genesis_differs"
+
+
+class ChainInUse(Unavailable):
+    """Another process keeps the chain in this folder; two would overwrite each other's blocks."""
+
+    code = "chain.in_use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,7 @@ class Engine:
     ) -> None:
         self.lock = threading.RLock()
         self._clock = clock
+        self._held = _hold(path)
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             self._connection.execute(f"PRAGMA {pragma}")
@@ -91,6 +102,7 @@ class Engine:
         """Let go of the file."""
         with self.lock:
             self._connection.close()
+            self._held.close()
 
     def head(self) -> BlockHeaderAPI:
         """The newest header."""
@@ -122,11 +134,18 @@ class Engine:
             tx_hash = bytes(transaction.hash)
             if self.index.pooled(tx_hash) is not None or self.index.place_of(tx_hash) is not None:
                 return tx_hash
-            replaced = self._require_admissible(transaction)
+            require_well_formed(transaction, chain_id=self.chain_id)
+            require_affordable(transaction, self.state())
+            sender = bytes(transaction.sender)
+            replaced = self.index.pooled_at(sender, transaction.nonce)
+            if replaced is not None:
+                require_replaces(transaction, self.decode(replaced[1]))
+            elif self.index.count_waiting() >= MOST_WAITING:
+                raise TransactionRefused(why="too many transactions wait", most=MOST_WAITING)
             with self._transaction():
                 if replaced is not None:
-                    self.index.drop(replaced)
-                self.index.admit(tx_hash, sender=bytes(transaction.sender), nonce=transaction.nonce, raw=raw)
+                    self.index.drop(replaced[0])
+                self.index.admit(tx_hash, sender=sender, nonce=transaction.nonce, raw=raw)
             return tx_hash
 
     def base_fee(self) -> int:
@@ -151,7 +170,7 @@ class Engine:
         return self._clock() > self.head().timestamp
 
     def seal(self) -> BlockAPI | None:
-        """One block with all that waits, empty when nothing does; None while the second is not over."""
+        """One block with all that waits and fits, even if nothing; None while the second is not over."""
         with self.lock:
             if not self.may_seal():
                 return None
@@ -227,41 +246,12 @@ class Engine:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             self._store.forget()
             raise
-        self._connection.execute("COMMIT")
-
-    def _require_admissible(self, transaction: SignedTransactionAPI) -> bytes | None:
-        """Refuse what no block could take; the hash of a waiting one that this replaces at a higher fee."""
-        try:
-            transaction.validate()
-            sender = bytes(transaction.sender)
-        except Exception as error:
-            raise TransactionRefused(why="the signature is not valid", said=str(error)) from error
-        if transaction.chain_id not in (None, self.chain_id):
-            raise TransactionRefused(why="another chain", expected=self.chain_id, given=transaction.chain_id)
-        state = self.state()
-        used = state.get_nonce(sender)
-        if transaction.nonce < used:
-            raise TransactionRefused(why="nonce too low", expected=used, given=transaction.nonce)
-        if transaction.gas > BLOCK_GAS or transaction.gas < transaction.intrinsic_gas:
-            raise TransactionRefused(
-                why="gas out of range", least=transaction.intrinsic_gas, most=BLOCK_GAS, given=transaction.gas
-            )
-        cost = transaction.gas * transaction.max_fee_per_gas + transaction.value
-        if state.get_balance(sender) < cost:
-            raise TransactionRefused(why="insufficient funds", balance=state.get_balance(sender), cost=cost)
-        waiting = self.index.pooled_at(sender, transaction.nonce)
-        if waiting is None:
-            return None
-        least = self.decode(waiting[1]).max_fee_per_gas * 11 // 10
-        if transaction.max_fee_per_gas < least:
-            raise TransactionRefused(
-                why="replacement transaction underpriced", least=least, given=transaction.max_fee_per_gas
-            )
-        return waiting[0]
 
     def _seal(self, parent: BlockHeaderAPI) -> BlockAPI:
         header = self._chain.create_header_from_parent(
@@ -292,16 +282,16 @@ class Engine:
         transactions: list[SignedTransactionAPI] = []
         receipts: list[ReceiptAPI] = []
         waiting = [(tx_hash, self.decode(raw)) for tx_hash, raw in self.index.pool()]
+        enough = time.monotonic() + SEALING_S
         moved = True
-        while (
-            moved and waiting
-        ):  # a nonce that arrived before its predecessor gets its turn in the next round
+        while moved and waiting:  # a nonce that came before its predecessor gets its turn in the next round
             moved, later = False, []
             for tx_hash, transaction in waiting:
-                nonce = vm.state.get_nonce(transaction.sender)
-                if transaction.nonce > nonce or header.gas_used + transaction.gas > header.gas_limit:
+                if not _fits(transaction, header, vm.state.get_nonce(transaction.sender)):
                     later.append((tx_hash, transaction))
                     continue
+                if transactions and time.monotonic() > enough:
+                    return header, transactions, receipts
                 try:
                     receipt, _ = vm.apply_transaction(header, transaction)
                 except ValidationError as error:
@@ -314,6 +304,27 @@ class Engine:
                 moved = True
             waiting = later
         return header, transactions, receipts
+
+
+def _hold(path: Path) -> TextIO:
+    """Keep other processes off the chain until this file is closed, or this process ends."""
+    held = path.with_suffix(".lock").open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        held.close()
+        raise ChainInUse(file=str(path)) from error
+    return held
+
+
+def _fits(transaction: SignedTransactionAPI, header: BlockHeaderAPI, nonce: int) -> bool:
+    """Whether this block can take it now; else it waits, since it was acknowledged."""
+    base_fee = header.base_fee_per_gas or 0
+    return (
+        transaction.nonce <= nonce
+        and transaction.max_fee_per_gas >= base_fee
+        and header.gas_used + transaction.gas <= header.gas_limit
+    )
 
 
 def _failure(error: VMError) -> str:

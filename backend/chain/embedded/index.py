@@ -131,6 +131,10 @@ class Index:
         rows = self._connection.execute("SELECT hash, raw FROM pool ORDER BY arrived")
         return [(bytes(row[0]), bytes(row[1])) for row in rows]
 
+    def count_waiting(self) -> int:
+        """How many transactions wait."""
+        return int(self._connection.execute("SELECT count(*) FROM pool").fetchone()[0])
+
     def pooled(self, tx_hash: bytes) -> bytes | None:
         """The raw bytes of one waiting transaction."""
         row = self._connection.execute("SELECT raw FROM pool WHERE hash = ?", (tx_hash,)).fetchone()

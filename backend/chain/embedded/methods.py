@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from eth.abc import BlockAPI, BlockHeaderAPI
 
-from backend.chain.embedded.engine import BLOCK_GAS, Called, Engine, TransactionRefused
+from backend.chain.embedded.admission import BLOCK_GAS, TransactionRefused
+from backend.chain.embedded.engine import Called, Engine
 from backend.chain.embedded.index import TOPICS, LogFilter
 from backend.chain.embedded.shapes import block_json, data, transaction_json
 
@@ -17,6 +18,7 @@ UNKNOWN_METHOD: Final = -32601
 REFUSED: Final = -32000
 LIMIT_EXCEEDED: Final = -32005
 REVERTED: Final = 3
+QUANTITY: Final = re.compile("0x[0-9a-fA-F]{1,64}")
 HEX: Final = re.compile("0x(?:[0-9a-fA-F]{2})*")
 Method = Callable[[list[Any]], Any]
 
@@ -90,7 +92,7 @@ class Methods:
             tag = tag.get("blockNumber")
         named = {"earliest": 0, "latest": head, "pending": head}
         named |= dict.fromkeys(("safe", "finalized"), max(0, head - self._depth))
-        if tag in named:
+        if isinstance(tag, str) and tag in named:
             return named[tag]
         number = _quantity(tag, "a block number or tag")
         return number if number <= head else None
@@ -149,7 +151,7 @@ class Methods:
         return hex(gas)
 
     def _fee_history(self, params: Sequence[Any]) -> dict[str, Any]:
-        count = min(_quantity(params[0] if params else None, "a number of blocks"), 1024)
+        count = max(1, min(_quantity(params[0] if params else None, "a number of blocks"), 1024))
         newest = self._header(params, 1).block_number
         oldest = max(0, newest - count + 1)
         headers = [self._engine.block(number).header for number in range(oldest, newest + 1)]
@@ -163,7 +165,9 @@ class Methods:
         }
 
     def _logs(self, params: Sequence[Any]) -> list[dict[str, Any]]:
-        asked = params[0] if params and isinstance(params[0], dict) else {}
+        asked = params[0] if params else None
+        if not isinstance(asked, dict):
+            raise RpcError(INVALID_PARAMS, "expected a filter object")
         if "blockHash" in asked:
             number = self._engine.index.number_of(_bytes([asked["blockHash"]], 0, 32))
             if number is None:
@@ -205,15 +209,22 @@ def _address(params: Sequence[Any], at: int) -> bytes:
 
 
 def _quantity(value: Any, what: str) -> int:
-    try:
-        return int(value, 16)
-    except (TypeError, ValueError) as error:
-        raise RpcError(INVALID_PARAMS, f"expected {what} as 0x and hex digits, got {value!r}") from error
+    if not isinstance(value, str) or QUANTITY.fullmatch(value) is None:
+        raise RpcError(INVALID_PARAMS, f"expected {what} as 0x and hex digits, got {value!r}")
+    return int(value, 16)
+
+
+def _listed(value: Any, what: str) -> list[Any]:
+    """A list as it is, one text as a list of it."""
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list):
+        raise RpcError(INVALID_PARAMS, f"expected {what} or a list of them, got {value!r}")
+    return listed
 
 
 def _message(params: Sequence[Any]) -> dict[str, Any]:
-    asked = params[0] if params and isinstance(params[0], dict) else None
-    if asked is None:
+    asked = params[0] if params else None
+    if not isinstance(asked, dict):
         raise RpcError(INVALID_PARAMS, "expected a call object")
     message: dict[str, Any] = {"from": _bytes([asked.get("from") or data(bytes(20))], 0, 20)}
     if asked.get("to"):
@@ -228,16 +239,14 @@ def _message(params: Sequence[Any]) -> dict[str, Any]:
 def _addresses(asked: Any) -> list[bytes]:
     if asked is None:
         return []
-    return [_bytes([each], 0, 20) for each in ([asked] if isinstance(asked, str) else asked)]
+    return [_bytes([each], 0, 20) for each in _listed(asked, "an address")]
 
 
 def _topics(asked: Any) -> list[list[bytes] | None]:
-    positions = asked or []
+    positions = _listed(asked or [], "a topic")
     if len(positions) > TOPICS:
         raise RpcError(INVALID_PARAMS, f"a log has at most {TOPICS} topics")
     return [
-        None
-        if each in (None, [])
-        else [_bytes([one], 0, 32) for one in ([each] if isinstance(each, str) else each)]
+        None if each in (None, []) else [_bytes([one], 0, 32) for one in _listed(each, "a topic")]
         for each in positions
     ]

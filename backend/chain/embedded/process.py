@@ -43,12 +43,17 @@ def genesis_of(data: Path, fund: Sequence[str]) -> Genesis:
     return Genesis(chain_id=2**40 + secrets.randbelow(2**40), balances=dict.fromkeys(sorted(fund), WEI_EACH))
 
 
-def serve(data: Path, *, port: int, fund: Sequence[str], heartbeat_s: float) -> None:
-    """Serve until SIGTERM or SIGINT; prints one JSON line with the URL once it answers."""
+def serve(data: Path, *, port: int, fund: Sequence[str], heartbeat_s: float, finality_depth: int = 0) -> None:
+    """Serve until SIGTERM or SIGINT; prints one JSON line with the URL once it answers.
+
+    Raises:
+        NobodyFunded: the chain is new and nobody could pay.
+        ChainInUse: another process serves this folder.
+    """
     data.mkdir(parents=True, exist_ok=True)
     engine = Engine(data / "ledger.sqlite", genesis_of(data, fund))
     sealer = Sealer(engine, heartbeat_s=heartbeat_s)
-    server = LedgerServer(engine, port=port, sealer=sealer)
+    server = LedgerServer(engine, port=port, finality_depth=finality_depth, sealer=sealer)
     ending = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ending.set())

@@ -59,7 +59,9 @@ class Sealer(threading.Thread):
             if self._ending.is_set():
                 return
             try:
-                self._engine.seal()
+                block = self._engine.seal()
+                if block is not None and block.transactions and self._engine.index.count_waiting():
+                    self.wake()  # it held as much as fits; the next one goes on at once
             except Exception as error:
                 self.failure = error
                 log.exception("sealing_failed")

@@ -8,20 +8,27 @@ import sys
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
 
+from backend.chain.embedded.engine import ChainInUse, Engine, Genesis
+from backend.chain.embedded.methods import Methods
+from backend.chain.embedded.server import Sealer
 from contracts.rpc import NodeRefused, Reverted, Rpc
 from tests.support.ledger import LedgerInTests
 
 # Emits two empty logs, then stops: PUSH1 0 PUSH1 0 LOG0, twice.
 TWO_LOGS = "60006000a060006000a000"
 # Reverts with the 32-byte word 0xaa.
+TAGS = ("latest", "safe", "finalized")
 REVERTS = "60aa60005260206000fd"
 
 
-def signed(chain: LedgerInTests, nonce: int, *, to: str | None, data: str, fee: int = 3 * 10**9) -> bytes:
+def signed(
+    chain: LedgerInTests, nonce: int, *, to: str | None, data: str, fee: int = 3 * 10**9, **others: Any
+) -> bytes:
     fields = {
         "type": 2,
         "chainId": chain.engine.chain_id,
@@ -32,7 +39,8 @@ def signed(chain: LedgerInTests, nonce: int, *, to: str | None, data: str, fee: 
         "value": 0,
         "data": data,
     }
-    return bytes(chain.accounts[0].sign_transaction(fields | ({"to": to} if to else {})).raw_transaction)
+    fields |= others | ({"to": to} if to else {})
+    return bytes(chain.accounts[0].sign_transaction(fields).raw_transaction)
 
 
 def deployed(chain: LedgerInTests, nonce: int, code: str) -> str:
@@ -100,10 +108,81 @@ def test_a_waiting_transaction_is_replaced_only_at_a_tenth_more(chain: LedgerInT
     assert chain.engine.index.place_of(dearer) is not None
 
 
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [
+        ({"maxPriorityFeePerGas": 4 * 10**9}, "tip above the whole fee"),
+        ({"gas": 61_000_000}, "gas out of range"),
+        ({"gas": 20_999}, "gas out of range"),
+        ({"chainId": 1}, "another chain"),
+        ({"nonce": 10_001}, "nonce too high"),
+        ({"to": None, "data": "0x" + "00" * 49_153, "gas": 9_000_000}, "creation code too large"),
+        (
+            {"type": 3, "maxFeePerBlobGas": 10**9, "blobVersionedHashes": ["0x01" + "00" * 31]},
+            "kind of transaction not taken",
+        ),
+    ],
+)
+def test_a_transaction_of_an_impossible_form_is_refused_by_name(
+    chain: LedgerInTests, others: dict[str, Any], why: str
+) -> None:
+    fields = {"to": chain.accounts[1].address, "data": "0x"} | others
+    raw = signed(chain, **({"nonce": 0} | fields))
+    with pytest.raises(NodeRefused, match=why):
+        chain.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+    assert chain.engine.index.pool() == []
+
+
+def test_an_acknowledged_transaction_below_the_base_fee_waits_until_the_fee_has_fallen(
+    chain: LedgerInTests,
+) -> None:
+    fee = chain.engine.base_fee() * 7 // 10
+    raw = signed(chain, 0, to=chain.accounts[1].address, data="0x", fee=fee)
+    tx_hash = chain.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+    assert chain.rpc.call("eth_getTransactionReceipt", tx_hash) is None
+    chain.seal(3)
+    assert chain.rpc.call("eth_getTransactionReceipt", tx_hash)["status"] == "0x1"
+
+
+def test_what_does_not_fit_in_a_block_is_in_the_next_without_waiting_for_the_heartbeat(
+    chain: LedgerInTests,
+) -> None:
+    for nonce in range(2):
+        chain.engine.submit(signed(chain, nonce, to=chain.accounts[1].address, data="0x", gas=60_000_000))
+    sealer = Sealer(chain.engine, heartbeat_s=600)
+    sealer.start()
+    until = time.monotonic() + 10
+    while chain.engine.index.count_waiting() and time.monotonic() < until:
+        time.sleep(0.01)
+    sealer.end()
+    assert [len(chain.rpc.block(number)["transactions"]) for number in (1, 2)] == [1, 1]
+
+
+def test_a_folder_belongs_to_one_process(chain: LedgerInTests, tmp_path: Path) -> None:
+    genesis = Genesis(chain.engine.chain_id, {})
+    with pytest.raises(ChainInUse):
+        Engine(tmp_path / "chain" / "ledger.sqlite", genesis)
+
+
+def test_the_final_block_lies_as_far_behind_as_was_set(chain: LedgerInTests) -> None:
+    chain.seal(5)
+    behind = Methods(chain.engine, finality_depth=2)
+    assert [int(behind.answer("eth_getBlockByNumber", [tag, False])["number"], 16) for tag in TAGS] == [
+        5,
+        3,
+        3,
+    ]
+
+
 def test_requests_that_are_none_are_answered_with_the_reason(chain: LedgerInTests) -> None:
     for method, params, said in (
         ("eth_getBlockByNumber", ["newest", False], "block number or tag"),
         ("eth_getBalance", ["0x12"], "20 bytes"),
+        ("eth_getBlockByNumber", [["latest"], False], "block number or tag"),
+        ("eth_getLogs", [{"address": 5}], "an address or a list"),
+        ("eth_getLogs", [{"topics": ["0x12"]}], "32 bytes"),
+        ("eth_getLogs", ["latest"], "filter object"),
+        ("eth_call", ["0x"], "call object"),
         ("eth_mine", [], "does not exist"),
     ):
         with pytest.raises(NodeRefused, match=said):
