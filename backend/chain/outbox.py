@@ -1,7 +1,7 @@
 """Carries out the acts that were decided, through a sender that does none of them twice.
 
-An act is confirmed when its transaction lies in a block whose events have been projected; a refusal by a contract
-is kept with its name and facts. While the node does not answer, acts wait.
+An act is confirmed when its transaction lies in a block whose events have been projected; a refusal of a
+contract is kept with its name and facts. While the node does not answer, acts wait.
 """
 
 from collections.abc import Mapping

@@ -24,10 +24,12 @@ Method = Callable[[list[Any]], Any]
 
 
 class RpcError(Exception):
-    """An answer that is an error, with the code and data that JSON-RPC clients know."""
+    """The embedded ledger does not answer the request; the number and the data are those of JSON-RPC."""
 
-    def __init__(self, code: int, message: str, revert_data: str | None = None) -> None:
-        self.code = code
+    code = "chain.request_refused"
+
+    def __init__(self, number: int, message: str, revert_data: str | None = None) -> None:
+        self.number = number
         self.revert_data = revert_data
         super().__init__(message)
 

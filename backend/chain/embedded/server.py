@@ -162,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _error(name: Any, error: RpcError) -> dict[str, Any]:
-    said: dict[str, Any] = {"code": error.code, "message": str(error)}
+    said: dict[str, Any] = {"code": error.number, "message": str(error)}
     if error.revert_data is not None:
         said["data"] = error.revert_data
     return {"jsonrpc": "2.0", "id": name, "error": said}

@@ -27,7 +27,7 @@ class ForkingNode(Rpc):
 
     def __init__(self, seed: int) -> None:
         super().__init__("http://127.0.0.1:9")
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 - a schedule that its seed repeats
         self.blocks: list[dict[str, Any]] = []
         self.final = 0
         self.most_blocks = 10_000
