@@ -40,6 +40,7 @@ from backend.payments.tables import (
     open_intents,
     to_line,
 )
+from backend.pledges import actions as pledges
 from backend.units import Money, require_positive, total
 
 
@@ -109,7 +110,7 @@ def payment(session: Session, end_to_end_id: str) -> PaymentIntent:
     return intent_of(session, end_to_end_id)
 
 
-def mark_sent(session: Session, desk: Desk, end_to_end_id: str, *, at: Moment) -> PaymentIntent:
+def mark_sent(session: Session, end_to_end_id: str, *, at: Moment) -> PaymentIntent:
     """From here on the rail may know of the payment, so it is asked before anything is repeated.
 
     Raises:
@@ -121,7 +122,7 @@ def mark_sent(session: Session, desk: Desk, end_to_end_id: str, *, at: Moment) -
         pledging.require_not_frozen(session, intent.loan_id)
         pledge_id = reading.loan(session, intent.loan_id).pledge_id
         if pledge_id is not None:
-            desk.effective_pledge(session, pledge_id)
+            pledges.require_effective(session, pledge_id)
     row = session.get_one(PaymentIntentRow, end_to_end_id)
     if row.state == IntentState.INTENDED:
         row.state, row.sent_at = IntentState.SENT.value, at.now

@@ -58,7 +58,7 @@ class PaymentWorker:
         try:
             if intent.state is IntentState.INTENDED:
                 with transaction(self.engine) as session:
-                    actions.mark_sent(session, self.desk, name, at=at)
+                    actions.mark_sent(session, name, at=at)
                 outcome = self._pay(intent)
             else:
                 outcome = self.rail.outcome(name)

@@ -3,6 +3,7 @@
 An act is true when its event is confirmed; between the two it is owed.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -24,6 +25,7 @@ from backend.receipts.document import (
     require_same_terms,
 )
 from backend.receipts.rules import (
+    DocumentUnknown,
     IssueTerms,
     Order,
     PieceAlreadyCovered,
@@ -268,6 +270,23 @@ def order(session: Session, order_id: int) -> Order:
         OrderUnknown: none shows it.
     """
     return order_facts(session, order_id)
+
+
+def orders_of(session: Session, receipt_id: int, after: datetime) -> list[Order]:
+    """Confirmed orders for goods of this receipt with mass left whose hours end after that instant."""
+    return open_orders_of(session, receipt_id, after)
+
+
+def document(session: Session, found: bytes) -> Document:
+    """The statutory document with this hash.
+
+    Raises:
+        DocumentUnknown: it is not kept here.
+    """
+    row = session.get(DocumentRow, found)
+    if row is None:
+        raise DocumentUnknown(document=to_hex(found))
+    return dict(json.loads(row.canonical))
 
 
 def orders_open_at(session: Session, site: bytes, gate: str, at: datetime) -> list[Order]:

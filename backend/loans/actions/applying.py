@@ -105,7 +105,7 @@ def value(session: Session, desk: Desk, loan_id: str, *, by: str, search: Regist
     """
     officer = person_in_role(session, by, Role.CREDIT_OFFICER)
     loan = loan_of(session, loan_id)
-    require_claims(loan.product, desk.collateral(session, loan.receipts))
+    require_claims(loan.product, desk.goods(session, loan.product, loan.receipts, at))
     require_search(search)
     worth = worth_at(session, desk, loan, at, line_bps=loan.product.initial_ltv_bps)
     loan_row(session, loan_id).maker = officer.id
@@ -208,11 +208,12 @@ def require_fundable(session: Session, desk: Desk, loan: Loan, at: Moment) -> di
         MaturityTooLate: the goods, their storage or the product end too early.
         PriceStale: or `PriceMissing`, `PriceHeld`: no value can be stated.
     """
-    collateral = desk.collateral(session, loan.receipts)
+    collateral = desk.goods(session, loan.product, loan.receipts, at)
     require_claims(loan.product, collateral)
     worth = worth_at(session, desk, loan, at, line_bps=loan.product.initial_ltv_bps)
     require_within_line(loan.principal, worth.valuation.allowed_debt - worth.valuation.lien)
-    ends = [end for each in collateral for end in (each.goods_valid_until, each.stored_until)]
+    ends = [each.stored_until for each in collateral]
+    ends += [each.goods_valid_until for each in collateral if each.goods_valid_until is not None]
     require_maturity(loan.product, at.today, at.today + timedelta(days=loan.tenor_days), ends)
     return worth.facts()
 

@@ -13,6 +13,7 @@ from backend.identity.rules import Role
 from backend.loans.actions.acts import BOOK, RAIL, bank_actor, current_state, owed_on, take, terms_of
 from backend.loans.actions.desk import Desk
 from backend.loans.actions.telling import tell
+from backend.loans.actions.worth import worth_at
 from backend.loans.rules.allocation import Allocation, Bucket
 from backend.loans.rules.book import Balances, balances_on, book
 from backend.loans.rules.days import NationalCalendar, roll_forward
@@ -20,8 +21,9 @@ from backend.loans.rules.facts import BeforeDisbursement, Fact, FactKind, Terms,
 from backend.loans.rules.journal import entries_to_add
 from backend.loans.rules.life import Act, Actor, Holds, LoanState
 from backend.loans.rules.loan import Loan
+from backend.loans.rules.product import FeeBase
 from backend.loans.tables.book import add_entries, add_fact, facts_of, journal_of
-from backend.loans.tables.loan import loan_ids_in, loan_of, loan_row
+from backend.loans.tables.loan import last_value, loan_ids_in, loan_of, loan_row
 from backend.units import CurrencyMismatch, Money
 
 BEARING = frozenset({LoanState.DISBURSED, LoanState.ENFORCING})
@@ -71,6 +73,8 @@ def record_disbursed(
     session.flush()
     drawn = Fact(id=payment, on=on, kind=FactKind.DRAW, amount_minor=amount.amount_minor)
     loan = loan_of(session, loan_id)
+    if loan.product.supervision_fee_base is FeeBase.MARKET_VALUE:
+        _state_value(session, desk, loan, last_value(session, loan_id), on=on, at=at)
     _add(session, loan, drawn, at)
     tell(session, desk, loan, "Disbursed", {"fact": fact_to_json(drawn), "due_on": due_on.isoformat()}, at)
     return loan
@@ -169,6 +173,17 @@ def record_misuse(
     _charge(session, desk, loan_id, Act.RECORD_MISUSE, fact, by=by, at=at)
 
 
+def restate_value(session: Session, desk: Desk, loan_id: str, *, at: Moment) -> None:
+    """From today the supervision fee is a share of what the goods are worth today.
+
+    Raises:
+        PriceStale: or `PriceMissing`, `PriceHeld`: no value can be stated; the fee goes on as it was.
+    """
+    loan = loan_of(session, loan_id)
+    worth = worth_at(session, desk, loan, at, line_bps=loan.product.target_ltv_bps)
+    _state_value(session, desk, loan, worth.valuation.market_value.amount_minor, on=at.today, at=at)
+
+
 def write_off(session: Session, desk: Desk, loan_id: str, *, first: str, second: str, at: Moment) -> Loan:
     """Two approvers give up everything that is owed, accrued to today.
 
@@ -215,6 +230,13 @@ def payoff_on(session: Session, loan_id: str, on: date) -> Balances:
     """
     loan = loan_of(session, loan_id)
     return balances_on(_terms(loan), facts_of(session, loan_id), on)
+
+
+def _state_value(session: Session, desk: Desk, loan: Loan, value_minor: int, *, on: date, at: Moment) -> None:
+    number = len(facts_of(session, loan.id)) + 1
+    fact = Fact(id=f"value:{number}", on=on, kind=FactKind.MARKET_VALUE, amount_minor=value_minor)
+    _add(session, loan, fact, at)
+    tell(session, desk, loan, "ValueStated", {"fact": fact_to_json(fact)}, at)
 
 
 def _charge(session: Session, desk: Desk, loan_id: str, act: Act, fact: Fact, *, by: str, at: Moment) -> None:

@@ -1,65 +1,42 @@
-"""What the bank's acts need from the world: its own name, the ledger, the facts about goods, and chance."""
+"""What the bank's acts need from the world: a name, keys to sign with, wall-clock time, goods, and chance."""
 
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlmodel import Session
 
+from backend.clock import Clock, Moment
 from backend.loans.rules.loan import Collateral
+from backend.loans.rules.product import Product
+from backend.parties.two_persons import SigningDesk
 
 
-class Intend(Protocol):
-    """Writes the intent of a ledger act in the caller's transaction, once for each key."""
+class Goods(Protocol):
+    """Says what receipts and evidence know of goods now."""
 
     def __call__(
-        self, session: Session, *, key: str, signer: str, contract: str, function: str, args: dict[str, Any]
-    ) -> None:
-        """Remember that `signer` is to call a contract's function; a worker does it, once for a key."""
-        ...
-
-
-class PledgeFacts(Protocol):
-    """A pledge as confirmed blocks have it; `receipts` are those still under it, `released` those let go."""
-
-    @property
-    def pledgor(self) -> bytes:
-        """Who pledged."""
-        ...
-
-    @property
-    def terms(self) -> bytes:
-        """The commitment of the terms that were endorsed."""
-        ...
-
-    @property
-    def receipts(self) -> tuple[int, ...]:
-        """Receipts still under the pledge."""
-        ...
-
-    @property
-    def released(self) -> tuple[int, ...]:
-        """Receipts that the pledge has let go."""
+        self, session: Session, product: Product, receipts: Sequence[int], at: Moment
+    ) -> tuple[Collateral, ...]:
+        """What is known of each receipt, in that order; refuses any that nothing confirmed is known of."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """The bank at work.
+    """The bank at work. Business time comes with each act; `wall` is for ledger deadlines and gate hours.
 
     Attributes:
         bank: its party's name, which is also the name of its signer.
-        intend: writes intents of ledger acts.
-        effective_pledge: the pledge, or a refusal unless it is effective on confirmed blocks.
-        pledge: the pledge as confirmed, whatever its state.
-        collateral: what receipts and evidence know of receipts now; refuses any that it does not know.
+        signing: where two of its people sign acts of the ledger.
+        wall: wall-clock time.
+        goods: what is known of the goods under a receipt.
         random: so many unpredictable bytes; salts of commitments.
     """
 
     bank: str
-    intend: Intend
-    effective_pledge: Callable[[Session, int], PledgeFacts]
-    pledge: Callable[[Session, int], PledgeFacts]
-    collateral: Callable[[Session, Sequence[int]], tuple[Collateral, ...]]
+    signing: SigningDesk
+    wall: Clock
+    goods: Goods
     random: Callable[[int], bytes] = secrets.token_bytes

@@ -5,34 +5,26 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.clock import Moment
-from backend.db import to_hex
 from backend.identity.actions import person_in_role, two_people_in_role
 from backend.identity.rules import Role
 from backend.loans.actions.acts import LEDGER, bank_actor, owed_on, take
 from backend.loans.actions.desk import Desk
-from backend.loans.actions.telling import CONTRACT, tell
+from backend.loans.actions.telling import tell
 from backend.loans.rules.life import Act, Holds, LoanState
-from backend.loans.rules.loan import CollateralUnknown, Loan
+from backend.loans.rules.loan import CollateralUnknown, Loan, PledgeDiffers
 from backend.loans.tables.loan import (
     loan_id_by_pledge,
     loan_ids_on,
     loan_of,
     standing_receipts,
 )
+from backend.pledges import actions as pledges
 
 
 def release(
-    session: Session,
-    desk: Desk,
-    loan_id: str,
-    *,
-    receipt: int,
-    content: bytes,
-    two_persons: dict[str, Any],
-    people: tuple[str, str],
-    at: Moment,
+    session: Session, desk: Desk, loan_id: str, *, receipt: int, people: tuple[str, str], at: Moment
 ) -> Loan:
-    """Give a receipt of a repaid loan back: two collateral officers have signed, the ledger is asked.
+    """Give a receipt of a repaid loan back: two collateral officers sign, the ledger is asked.
 
     Needs neither a price nor an answering chain; until the event is confirmed the release is owed.
 
@@ -41,13 +33,11 @@ def release(
         desk: the bank at work.
         loan_id: a loan on which nothing is owed.
         receipt: one that it still rests on.
-        content: the receipt's content hash that the two have seen.
-        two_persons: nonce, deadline and both signatures, as the contract takes them.
-        people: who signed.
+        people: the two who sign.
         at: business time.
 
     Raises:
-        RequirementMissing: something is owed.
+        ActNotPossible: something is owed, or the loan was never paid out.
         CollateralUnknown: the loan does not rest on this receipt.
         SamePerson: both names lead to one person.
     """
@@ -57,20 +47,16 @@ def release(
     met = {Holds.TWO_PEOPLE}
     if owed_on(session, loan, at).outstanding == 0:
         met.add(Holds.NOTHING_OWED)
-    facts = {"receipt": receipt, "people": [first.id, second.id], "content": to_hex(content)}
+    facts = {"receipt": receipt, "people": [first.id, second.id]}
     loan = take(session, loan_id, Act.RELEASE, bank_actor(first), met=met, facts=facts, at=at)
-    desk.intend(
+    pledges.release(
         session,
-        key=f"release:{loan_id}:{receipt}",
+        pledge_of(loan),
+        receipt,
+        officers=people,
+        desk=desk.signing,
         signer=desk.bank,
-        contract=CONTRACT,
-        function="release",
-        args={
-            "pledgeId": loan.pledge_id,
-            "receiptId": receipt,
-            "content": content,
-            "signed": two_persons,
-        },
+        now=desk.wall.now(),
     )
     return loan
 
@@ -110,14 +96,7 @@ def close(session: Session, desk: Desk, loan_id: str, *, by: str, at: Moment) ->
     """
     officer = person_in_role(session, by, Role.COLLATERAL_OFFICER)
     loan = take(session, loan_id, Act.CLOSE, bank_actor(officer), met=set(), facts={}, at=at)
-    desk.intend(
-        session,
-        key=f"close:{loan_id}",
-        signer=desk.bank,
-        contract=CONTRACT,
-        function="close",
-        args={"pledgeId": loan.pledge_id},
-    )
+    pledges.close(session, pledge_of(loan), signer=desk.bank, now=desk.wall.now())
     return loan
 
 
@@ -139,6 +118,17 @@ def require_standing(session: Session, loan_id: str, receipt: int) -> None:
     """
     if receipt not in {row.receipt for row in standing_receipts(session, loan_id)}:
         raise CollateralUnknown(loan_id=loan_id, receipt=receipt)
+
+
+def pledge_of(loan: Loan) -> int:
+    """The pledge that the loan rests on.
+
+    Raises:
+        PledgeDiffers: it rests on none.
+    """
+    if loan.pledge_id is None:
+        raise PledgeDiffers(loan_id=loan.id)
+    return loan.pledge_id
 
 
 def _let_go(session: Session, loan_id: str, receipt: int, at: Moment) -> None:

@@ -21,6 +21,7 @@ from backend.loans.tables.loan import (
     loan_row,
     standing_freezes,
 )
+from backend.pledges import actions as pledges
 
 
 class DrawdownFrozen(WrongState):
@@ -35,13 +36,13 @@ class NotFrozen(WrongState):
     code = "loans.not_frozen"
 
 
-def record_pledge(session: Session, desk: Desk, *, pledge_id: int, at: Moment) -> Loan | None:
+def record_pledge(session: Session, *, pledge_id: int, at: Moment) -> Loan | None:
     """Tie an effective pledge to the loan whose terms it carries; None where no loan of ours has these terms.
 
     Raises:
         PledgeDiffers: pledgor or receipts are not those of the loan.
     """
-    pledge = desk.effective_pledge(session, pledge_id)
+    pledge = pledges.require_effective(session, pledge_id)
     loan_id = loan_id_by_terms(session, pledge.terms)
     if loan_id is None:
         return None
@@ -76,7 +77,7 @@ def open_drawdown(session: Session, desk: Desk, loan_id: str, *, by: str, at: Mo
     met: set[Holds] = set()
     facts: dict[str, Any] = {}
     if loan.pledge_id is not None:
-        pledge = desk.effective_pledge(session, loan.pledge_id)
+        pledge = pledges.require_effective(session, loan.pledge_id)
         require_same_pledge(loan, pledgor=pledge.pledgor, terms=pledge.terms, receipts=pledge.receipts)
         require_not_frozen(session, loan_id)
         facts = {"pledge_id": loan.pledge_id, **require_fundable(session, desk, loan, at)}

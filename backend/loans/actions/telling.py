@@ -9,8 +9,8 @@ from backend.loans.actions.desk import Desk
 from backend.loans.rules.commitments import SALT_BYTES, TERMS, commitment_of, make_opening
 from backend.loans.rules.loan import Loan, terms_content
 from backend.loans.tables.book import OpeningRow
+from backend.pledges import actions as pledges
 
-CONTRACT: Final = "PledgeRegistry"
 EVENT: Final = "loan.event"
 
 
@@ -35,14 +35,7 @@ def tell(session: Session, desk: Desk, loan: Loan, happened: str, facts: dict[st
     number = _next_number(session, loan.id)
     content = {"loan": loan.id, "number": number, "happened": happened, "on": at.today.isoformat(), **facts}
     commitment = _keep(session, desk, loan, EVENT, content, at)
-    desk.intend(
-        session,
-        key=f"loan-event:{loan.id}:{number}",
-        signer=desk.bank,
-        contract=CONTRACT,
-        function="recordLoanEvent",
-        args={"pledgeId": loan.pledge_id, "commitment": commitment},
-    )
+    pledges.record_loan_event(session, loan.pledge_id, commitment, signer=desk.bank)
 
 
 def _keep(session: Session, desk: Desk, loan: Loan, kind: str, content: dict[str, Any], at: Moment) -> bytes:

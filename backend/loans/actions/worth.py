@@ -51,13 +51,14 @@ def price_policy(loan: Loan) -> PricePolicy:
     return PricePolicy(loan.product.price_max_age, loan.product.price_max_move_bps)
 
 
-def standing_collateral(session: Session, desk: Desk, loan: Loan) -> tuple[Collateral, ...]:
+def standing_collateral(session: Session, desk: Desk, loan: Loan, at: Moment) -> tuple[Collateral, ...]:
     """What is known of the receipts that the loan still rests on.
 
     Raises:
         CollateralUnknown: nothing confirmed is known of one of them.
     """
-    return desk.collateral(session, [row.receipt for row in standing_receipts(session, loan.id)])
+    standing = [row.receipt for row in standing_receipts(session, loan.id)]
+    return desk.goods(session, loan.product, standing, at)
 
 
 def worth_at(
@@ -86,7 +87,7 @@ def worth_at(
     less = {} if masses is None else masses
     lots = [
         each.lot(loan.product, mass_kg=less.get(each.receipt))
-        for each in standing_collateral(session, desk, loan)
+        for each in standing_collateral(session, desk, loan, at)
     ]
     found = valuing.value(
         session,

@@ -147,7 +147,7 @@ class Collateral:
         claims: score of each claim in basis points; the weakest is the lot's eligibility.
         in_conflict: whether evidence speaks against a claim; this freezes drawdown by itself.
         mass_kg: what is there and no open release order lets leave.
-        goods_valid_until: last day of the goods' own validity.
+        goods_valid_until: last day of the goods' own validity; None for goods that have none.
         stored_until: last day of the storage contract.
         lien_minor: the operator's senior claim on the receipt to date.
         storage_minor_per_tonne_day: by how much that claim grows each day for a tonne.
@@ -159,7 +159,7 @@ class Collateral:
     mass_kg: int
     claims: Mapping[str, int]
     in_conflict: bool
-    goods_valid_until: date
+    goods_valid_until: date | None
     stored_until: date
     lien_minor: int
     storage_minor_per_tonne_day: int

@@ -7,7 +7,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Index, Uniqu
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from backend.db import BigInt, HexId, UtcDateTime, append_only
-from backend.loans.rules.life import LoanState
+from backend.loans.rules.life import Act, LoanState
 from backend.loans.rules.loan import Loan, LoanUnknown, Payee, ProductUnknown
 from backend.loans.rules.product import Product, product_from_json
 from backend.units import Money
@@ -237,6 +237,12 @@ def acts_of(session: Session, loan_id: str) -> list[LoanActRow]:
             select(LoanActRow).where(LoanActRow.loan_id == loan_id).order_by(col(LoanActRow.number))
         ).all()
     )
+
+
+def last_value(session: Session, loan_id: str) -> int:
+    """The market value in minor units that the loan's disbursement was decided on."""
+    decided = [row for row in acts_of(session, loan_id) if row.act == Act.DISBURSE]
+    return int(decided[-1].facts["market_value_minor"])
 
 
 def next_act_number(session: Session, loan_id: str) -> int:

@@ -1,6 +1,7 @@
 """Review a loan's cover; open, cure and enforce its margin call. Every decision keeps the facts it saw."""
 
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
@@ -180,7 +181,7 @@ def _open_call(session: Session, desk: Desk, loan: Loan, found: Found, at: Momen
             cure_by=cure_by,
             cash_minor=cash.amount_minor,
             currency=cash.currency,
-            goods=_goods_cures(session, desk, loan, found, cash, (cure_by - at.today).days),
+            goods=_goods_cures(session, desk, loan, found, cash, cure_by, at),
         )
     )
     session.flush()
@@ -189,15 +190,17 @@ def _open_call(session: Session, desk: Desk, loan: Loan, found: Found, at: Momen
 
 
 def _goods_cures(
-    session: Session, desk: Desk, loan: Loan, found: Found, cash: Money, days: int
+    session: Session, desk: Desk, loan: Loan, found: Found, cash: Money, cure_by: date, at: Moment
 ) -> list[dict[str, Any]]:
     """For each kind of goods under the loan, the least of it that would cure, its lien counted."""
     if found.worth is None:
         return []
-    known = collateral_by_receipt(session, desk, loan)
+    known = collateral_by_receipt(session, desk, loan, at)
     cures: dict[tuple[str, str], dict[str, Any]] = {}
     for each in found.worth.valuation.lots:
-        lien = Fraction(known[each.lot.receipt].storage_minor_per_tonne_day * days, KG_PER_TONNE)
+        lien = Fraction(
+            known[each.lot.receipt].storage_minor_per_tonne_day * (cure_by - at.today).days, KG_PER_TONNE
+        )
         advance = advance_rate(BPS, each.lot.haircut_bps, loan.product.target_ltv_bps)
         kind: dict[str, Any] = {"commodity": each.lot.commodity, "grade": each.lot.grade}
         try:

@@ -40,9 +40,9 @@ def lines_of(loan: Loan) -> Lines:
     return Lines(product.warning_ltv_bps, product.margin_call_ltv_bps, product.enforcement_ltv_bps)
 
 
-def masses_that_stay(session: Session, desk: Desk, loan: Loan) -> dict[int, int]:
+def masses_that_stay(session: Session, desk: Desk, loan: Loan, at: Moment) -> dict[int, int]:
     """For each receipt what no order lets leave, orders included that the ledger has not confirmed yet."""
-    stay = {each.receipt: each.mass_kg for each in standing_collateral(session, desk, loan)}
+    stay = {each.receipt: each.mass_kg for each in standing_collateral(session, desk, loan, at)}
     for order in owed_releases(session, loan.id):
         if order.receipt in stay:
             stay[order.receipt] = max(0, stay[order.receipt] - order.mass_kg)
@@ -69,12 +69,12 @@ def find_cover(
     nothing = Money.zero(currency)
     if owed.is_zero:
         return Found(Cover(nothing, nothing, nothing, target), None)
-    counted = masses_that_stay(session, desk, loan) if masses is None else masses
+    counted = masses_that_stay(session, desk, loan, at) if masses is None else masses
     worth = worth_at(session, desk, loan, at, line_bps=target, masses=counted)
     value = worth.valuation
     return Found(Cover(owed + value.lien, value.allowed_debt, value.market_value, target), worth)
 
 
-def collateral_by_receipt(session: Session, desk: Desk, loan: Loan) -> dict[int, Collateral]:
+def collateral_by_receipt(session: Session, desk: Desk, loan: Loan, at: Moment) -> dict[int, Collateral]:
     """What is known of each receipt that the loan still rests on."""
-    return {each.receipt: each for each in standing_collateral(session, desk, loan)}
+    return {each.receipt: each for each in standing_collateral(session, desk, loan, at)}

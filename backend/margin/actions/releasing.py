@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Any
 
 from sqlmodel import Session
 
@@ -27,9 +26,9 @@ from backend.margin.tables import (
     quote_row,
     quotes_of,
 )
+from backend.receipts import actions as receipts
+from backend.receipts.actions import ReleaseWish
 from backend.units import Money, ceil_minor
-
-REGISTRY = "ReceiptRegistry"
 
 
 class NothingLeaves(Invalid):
@@ -68,25 +67,13 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedOrder:
-    """A release order as two collateral officers signed it, in the ledger's own terms and real time.
-
-    Attributes:
-        receipt: whose goods leave.
-        gate: the one gate that it opens.
-        opens_at: by the wall clock.
-        closes_at: by the wall clock.
-        content: the receipt's content hash that the two have seen.
-        two_persons: nonce, deadline and both signatures, as the contract takes them.
-        people: who signed.
-    """
+class Leave:
+    """By which gate and in which hours (wall-clock) goods of a receipt are to leave, and which two sign."""
 
     receipt: int
-    gate: bytes
+    gate: str
     opens_at: datetime
     closes_at: datetime
-    content: bytes
-    two_persons: dict[str, Any]
     people: tuple[str, str]
 
 
@@ -158,7 +145,7 @@ def record_operator_paid(session: Session, quote_id: str, *, reference: str, by:
     session.flush()
 
 
-def order_release(session: Session, desk: Desk, quote_id: str, *, order: SignedOrder, at: Moment) -> None:
+def order_release(session: Session, desk: Desk, quote_id: str, *, leave: Leave, at: Moment) -> None:
     """Order the goods of one receipt in a quote to leave by one gate, now that what stays covers the debt.
 
     The facts are read again: what was paid meanwhile counts, and so does a price that fell. The release is
@@ -172,31 +159,46 @@ def order_release(session: Session, desk: Desk, quote_id: str, *, order: SignedO
         ReleaseNotCovered: what stays would not carry what is owed.
         SamePerson: both names lead to one person.
     """
-    first, second = two_people_in_role(session, *order.people, Role.COLLATERAL_OFFICER)
+    first, second = two_people_in_role(session, *leave.people, Role.COLLATERAL_OFFICER)
     row = quote_row(session, quote_id)
     if at.now >= row.expires_at:
         raise QuoteExpired(quote_id=quote_id, expires_at=row.expires_at.isoformat())
     leaving = {int(receipt): mass for receipt, mass in row.leaving.items()}
-    if order.receipt not in leaving:
-        raise NothingLeaves(quote_id=quote_id, receipt=order.receipt)
-    if session.get(OrderedReleaseRow, (quote_id, order.receipt)) is not None:
-        raise AlreadyOrdered(quote_id=quote_id, receipt=order.receipt)
+    if leave.receipt not in leaving:
+        raise NothingLeaves(quote_id=quote_id, receipt=leave.receipt)
+    if session.get(OrderedReleaseRow, (quote_id, leave.receipt)) is not None:
+        raise AlreadyOrdered(quote_id=quote_id, receipt=leave.receipt)
     if row.operator_minor and row.operator_paid is None:
         raise OperatorUnpaid(quote_id=quote_id, operator_minor=row.operator_minor)
     loan = reading.loan(session, row.loan_id)
-    mass_kg = leaving[order.receipt]
-    figures = _figures(session, desk, loan, {order.receipt: mass_kg}, at)
+    mass_kg = leaving[leave.receipt]
+    figures = _figures(session, desk, loan, {leave.receipt: mass_kg}, at)
     require_covered_after(
         debt=figures.debt, lien_leaving=figures.lien_leaving, allowed_rest=figures.allowed_rest
     )
     session.add(
         OrderedReleaseRow(
-            quote_id=quote_id, receipt=order.receipt, loan_id=loan.id, mass_kg=mass_kg, ordered_at=at.now
+            quote_id=quote_id, receipt=leave.receipt, loan_id=loan.id, mass_kg=mass_kg, ordered_at=at.now
         )
     )
     session.flush()
-    _send(session, desk, loan, order, mass_kg, key=f"order:{quote_id}:{order.receipt}")
-    facts = {"receipt": str(order.receipt), "mass_kg": mass_kg, "people": [first.id, second.id]}
+    wish = ReleaseWish(
+        receipt_id=leave.receipt,
+        mass_kg=mass_kg,
+        gate=leave.gate,
+        opens_at=leave.opens_at,
+        closes_at=leave.closes_at,
+        to=loan.borrower,
+    )
+    receipts.order_release(
+        session,
+        wish,
+        officers=leave.people,
+        desk=desk.signing,
+        signer=desk.bank,
+        now=desk.wall.now(),
+    )
+    facts = {"receipt": str(leave.receipt), "mass_kg": mass_kg, "people": [first.id, second.id]}
     tell(session, desk, loan, "ReleaseOrdered", facts, at)
 
 
@@ -222,8 +224,8 @@ def record_order_refused(session: Session, quote_id: str, *, receipt: int, reaso
 
 
 def _figures(session: Session, desk: Desk, loan: Loan, leaving: Mapping[int, int], at: Moment) -> _Figures:
-    stay = masses_that_stay(session, desk, loan)
-    known = collateral_by_receipt(session, desk, loan)
+    stay = masses_that_stay(session, desk, loan, at)
+    known = collateral_by_receipt(session, desk, loan, at)
     lien = Money.zero(loan.principal.currency)
     for receipt, mass_kg in leaving.items():
         ending.require_standing(session, loan.id, receipt)
@@ -234,25 +236,3 @@ def _figures(session: Session, desk: Desk, loan: Loan, leaving: Mapping[int, int
         return _Figures(lien, lien, Money.zero(lien.currency))
     rest = find_cover(session, desk, loan, at, masses=stay).cover
     return _Figures(rest.debt, lien, rest.allowed_debt)
-
-
-def _send(session: Session, desk: Desk, loan: Loan, order: SignedOrder, mass_kg: int, *, key: str) -> None:
-    desk.intend(
-        session,
-        key=key,
-        signer=desk.bank,
-        contract=REGISTRY,
-        function="orderRelease",
-        args={
-            "terms": {
-                "receipt": order.receipt,
-                "massKg": mass_kg,
-                "gate": order.gate,
-                "opensAt": int(order.opens_at.timestamp()),
-                "closesAt": int(order.closes_at.timestamp()),
-                "to": loan.borrower,
-                "content": order.content,
-            },
-            "signed": order.two_persons,
-        },
-    )

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy.engine import Engine
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from backend.clock import Moment
+from backend.chain.tables import ActRow
+from backend.clock import FixedClock, Moment
 from backend.db import create_schema, open_database, reading, transaction
-from backend.errors import WrongState
 from backend.identity.actions import admit_person
 from backend.identity.rules import Person, Role
 from backend.loans.actions import applying, pledging
@@ -28,15 +29,20 @@ from backend.loans.rules.loan import (
 )
 from backend.loans.rules.product import Product, standard_product
 from backend.margin.actions import calling  # noqa: F401 - its tables belong to the schema
+from backend.parties.two_persons import SigningDesk
 from backend.payments import actions as payments
 from backend.payments.sandbox import SandboxRail
 from backend.payments.worker import PaymentWorker, Round
+from backend.pledges import projection as pledges
+from backend.receipts import projection as receipts
 from backend.units import Money
 from backend.valuation import actions as valuing
 from backend.valuation.rules import prices
 from contracts.artifacts import load
+from iot_bridge.evidence.statement import name32
+from tests.backend.edge import CHAIN_ID, NOON, OPERATOR, event
 
-BORROWER: Final = b"wuxi-trading".ljust(32, b"\0")
+BORROWER: Final = name32("wuxi-trading")
 PAYEE: Final = Payee("Jiangnan Steel", "6222-0001", "ICBKCNBJ")
 LOAN: Final = "L-2026-0001"
 START: Final = date(2026, 3, 2)
@@ -45,55 +51,16 @@ SEARCH: Final = RegistrySearch("ZDW-2026-77", clean=True)
 FIVE_MILLION: Final = Money(500_000_000, "CNY")
 
 
-class PledgeMissing(WrongState):
-    """No effective pledge of that number is on the ledger of the test."""
-
-    code = "tests.pledge_missing"
-
-
-@dataclass
-class PledgeOnLedger:
-    """A pledge as confirmed blocks have it."""
-
-    pledgor: bytes
-    terms: bytes
-    receipts: tuple[int, ...]
-    released: tuple[int, ...] = ()
-
-
-@dataclass
-class Ledger:
-    """What the ledger is asked to do, once for a key, and what it has confirmed."""
-
-    intents: dict[str, dict[str, Any]] = field(default_factory=dict)
-    pledges: dict[int, PledgeOnLedger] = field(default_factory=dict)
-
-    def intend(
-        self, _session: Session, *, key: str, signer: str, contract: str, function: str, args: dict[str, Any]
-    ) -> None:
-        assert key not in self.intents
-        assert load(contract).encode(function, args)
-        self.intents[key] = {"signer": signer, "contract": contract, "function": function, "args": args}
-
-    def effective(self, _session: Session, pledge_id: int) -> PledgeOnLedger:
-        if pledge_id not in self.pledges:
-            raise PledgeMissing(pledge=pledge_id)
-        return self.pledges[pledge_id]
-
-    def asked(self, function: str) -> list[dict[str, Any]]:
-        return [each["args"] for each in self.intents.values() if each["function"] == function]
-
-
 @dataclass
 class Bank:
     """The bank, its database, its rail, and the facts about goods that a test may change."""
 
     engine: Engine
-    ledger: Ledger
     rail: SandboxRail
     goods: dict[int, Collateral]
     today: list[date]
     desk: Desk
+    blocks: list[int] = field(default_factory=lambda: [100])
 
     @property
     def at(self) -> Moment:
@@ -141,14 +108,60 @@ class Bank:
             assert loan.terms is not None
             return applying.sign(session, loan_id, terms=loan.terms, at=self.at)
 
-    def pledge(self, loan: Loan, pledge_id: int = 7) -> Loan:
-        """The ledger confirms the pledge that the loan's terms ask for."""
-        assert loan.terms is not None
-        self.ledger.pledges[pledge_id] = PledgeOnLedger(loan.borrower, loan.terms, loan.receipts)
+    def confirm(self, contract: str, name: str, **args: Any) -> None:
+        """The ledger confirms an event; receipts and pledges are projected from it."""
+        self.blocks[0] += 1
         with transaction(self.engine) as session:
-            pledged = pledging.record_pledge(session, self.desk, pledge_id=pledge_id, at=self.at)
-        assert pledged is not None
-        return pledged
+            confirmed = event(contract, name, block=self.blocks[0], **args)
+            receipts.project(session, confirmed)
+            pledges.project(session, confirmed)
+
+    def issue(self, receipt: int) -> None:
+        """A receipt over the goods of that number is confirmed."""
+        goods = self.goods[receipt]
+        shared = {
+            "site": name32("yard.one"),
+            "bay": name32("bay.a"),
+            "commodity": name32(goods.commodity),
+            "grade": name32(goods.grade),
+            "massKg": goods.mass_kg,
+            "fingerprints": [bytes([receipt]) * 32],
+            "document": bytes([receipt]) * 32,
+        }
+        asked = {"requestId": receipt, "depositor": BORROWER, "representations": bytes(32)}
+        issued = {"receiptId": receipt, "requestId": receipt, "holder": BORROWER, "operator": OPERATOR}
+        self.confirm("ReceiptRegistry", "IssueRequested", **asked, **shared)
+        self.confirm("ReceiptRegistry", "ReceiptIssued", **issued, **shared)
+
+    def endorse(self, pledge_id: int, pledgor: bytes, terms: bytes, over: tuple[int, ...]) -> None:
+        """A pledge is confirmed step by step until it is effective."""
+        endorsed = {"pledgor": pledgor, "pledgee": name32("bank"), "receipts": list(over), "terms": terms}
+        filed = {"filing": bytes(32), "filedAt": 0, "search": bytes(32)}
+        far = int(datetime(2030, 1, 1, tzinfo=UTC).timestamp())
+        steps: dict[str, dict[str, Any]] = {
+            "PledgeEndorsed": {**endorsed, "expiresAt": far},
+            "PledgeAttorned": {"operator": OPERATOR},
+            "PledgeRegistered": filed,
+            "PledgeEffective": {"pledgee": name32("bank")},
+        }
+        for name, args in steps.items():
+            self.confirm("PledgeRegistry", name, pledgeId=pledge_id, **args)
+
+    def pledge(self, loan: Loan, pledge_id: int = 7) -> Loan | None:
+        """The ledger confirms a pledge as this loan asks for it; the loan that it was found to be for."""
+        assert loan.terms is not None
+        self.endorse(pledge_id, loan.borrower, loan.terms, loan.receipts)
+        with transaction(self.engine) as session:
+            return pledging.record_pledge(session, pledge_id=pledge_id, at=self.at)
+
+    def asked(self, function: str) -> list[dict[str, Any]]:
+        """The arguments of every call of a function that the ledger is to take, oldest first."""
+        with reading(self.engine) as session:
+            rows = session.exec(
+                select(ActRow).where(ActRow.function == function).order_by(col(ActRow.id))
+            ).all()
+        assert {row.signer for row in rows} <= {self.desk.bank}
+        return [load(row.contract).functions[function].decode(row.calldata[4:]) for row in rows]
 
     def pay_in(self, amount_minor: int, reference: str = LOAN) -> Round:
         self.rail.receive(payer="Wuxi Trading", amount=Money(amount_minor, "CNY"), reference=reference)
@@ -207,23 +220,22 @@ def open_bank(folder: Path, product: Product | None = None) -> Bank:
     engine = open_database(f"sqlite:///{folder / 'bank.sqlite'}")
     create_schema(engine)
     today = [START]
-    ledger, goods = Ledger(), {1: collateral(1)}
+    goods = {1: collateral(1)}
 
-    def known(session: Session, receipts: Sequence[int]) -> tuple[Collateral, ...]:
-        for receipt in receipts:
+    def known(
+        _session: Session, _product: Product, wanted: Sequence[int], _at: Moment
+    ) -> tuple[Collateral, ...]:
+        for receipt in wanted:
             if receipt not in goods:
                 raise CollateralUnknown(receipt=receipt)
-        return tuple(goods[receipt] for receipt in receipts)
+        return tuple(goods[receipt] for receipt in wanted)
 
-    desk = Desk(
-        bank="wuxi-bank",
-        intend=ledger.intend,
-        effective_pledge=ledger.effective,
-        pledge=ledger.effective,
-        collateral=known,
-    )
+    addresses = {"PledgeRegistry": "0x" + "33" * 20, "ReceiptRegistry": "0x" + "44" * 20}
+    signing = SigningDesk(CHAIN_ID, addresses, lambda name: sha256(name.encode()).digest())
+    desk = Desk(bank="wuxi-bank", signing=signing, wall=FixedClock(NOON), goods=known)
     rail = SandboxRail(folder / "rail.sqlite", lambda: today[0])
-    bank = Bank(engine, ledger, rail, goods, today, desk)
+    bank = Bank(engine, rail, goods, today, desk)
+    bank.issue(1)
     key = prices.Ed25519PrivateKey.from_private_bytes(PRICE_KEY).public_key().public_bytes_raw()
     with transaction(engine) as session:
         for person in PEOPLE:
@@ -232,9 +244,6 @@ def open_bank(folder: Path, product: Product | None = None) -> Bank:
         valuing.enrol_source(session, source="mysteel", public_key=key, now=bank.at.now)
     bank.price(3_400)
     return bank
-
-
-SIGNED: Final[dict[str, Any]] = {"nonce": 1, "deadline": 2, "first": b"1", "second": b"2"}
 
 
 def disburse(bank: Bank) -> None:

@@ -15,8 +15,10 @@ from backend.loans.rules import approval
 from backend.loans.rules import loan as l
 from backend.loans.rules.life import ActNotPossible, LoanState
 from backend.payments import actions as payments
+from backend.pledges.rules import PledgeIncomplete, PledgeStateIs
 from backend.units import CurrencyMismatch, Money
 from backend.valuation.rules.prices import PriceStale
+from iot_bridge.evidence.statement import name32
 from tests.backend.loans.bank import (
     FIVE_MILLION,
     LOAN,
@@ -24,8 +26,6 @@ from tests.backend.loans.bank import (
     SEARCH,
     START,
     Bank,
-    PledgeMissing,
-    PledgeOnLedger,
     application,
     collateral,
     disburse,
@@ -159,16 +159,20 @@ def test_a_declined_application_frees_its_receipts(bank: Bank) -> None:
 
 
 def test_a_pledge_over_other_receipts_or_by_another_party_is_not_the_loans(bank: Bank) -> None:
+    bank.goods[2] = collateral(2)
+    bank.issue(2)
     bank.apply()
     loan = bank.approve()
-    assert loan.terms is not None
-    for wrong in (replace(loan, receipts=(1, 2)), replace(loan, borrower=bytes(32))):
+    for number, wrong in enumerate((replace(loan, receipts=(2,)), replace(loan, borrower=bytes(32)))):
         with pytest.raises(l.PledgeDiffers):
-            bank.pledge(wrong)
-    assert bank.pledge(loan).state is LoanState.PLEDGED
-    bank.ledger.pledges[8] = PledgeOnLedger(loan.borrower, bytes(32), (1,))
-    with transaction(bank.engine) as session:
-        assert pledging.record_pledge(session, bank.desk, pledge_id=8, at=bank.at) is None
+            bank.pledge(wrong, 20 + number)
+        for receipt in wrong.receipts:
+            bank.confirm("PledgeRegistry", "PledgeReleased", pledgeId=20 + number, receiptId=receipt)
+    assert bank.pledge(replace(loan, terms=bytes(32)), 30) is None
+    bank.confirm("PledgeRegistry", "PledgeReleased", pledgeId=30, receiptId=1)
+    pledged = bank.pledge(loan)
+    assert pledged is not None
+    assert pledged.state is LoanState.PLEDGED
 
 
 def test_no_money_leaves_before_the_pledge_is_confirmed(bank: Bank) -> None:
@@ -178,9 +182,18 @@ def test_no_money_leaves_before_the_pledge_is_confirmed(bank: Bank) -> None:
         payments.disburse(session, bank.desk, LOAN, by="sun", at=bank.at)
 
 
+def test_a_pledge_with_a_step_missing_is_none(bank: Bank) -> None:
+    bank.apply()
+    loan = bank.approve()
+    endorsed = {"pledgor": loan.borrower, "pledgee": name32("bank"), "receipts": [1], "terms": loan.terms}
+    bank.confirm("PledgeRegistry", "PledgeEndorsed", pledgeId=7, expiresAt=2_000_000_000, **endorsed)
+    with pytest.raises(PledgeIncomplete), transaction(bank.engine) as session:
+        pledging.record_pledge(session, pledge_id=7, at=bank.at)
+
+
 def test_no_money_leaves_when_the_pledge_is_gone_again(pledged: Bank) -> None:
-    del pledged.ledger.pledges[7]
-    with pytest.raises(PledgeMissing), transaction(pledged.engine) as session:
+    pledged.confirm("PledgeRegistry", "PledgeReleased", pledgeId=7, receiptId=1)
+    with pytest.raises(PledgeStateIs), transaction(pledged.engine) as session:
         payments.disburse(session, pledged.desk, LOAN, by="sun", at=pledged.at)
 
 

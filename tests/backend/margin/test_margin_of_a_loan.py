@@ -1,7 +1,7 @@
 """A loan whose price falls: called, cured to the fen, enforced or released, each decision with its facts."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -16,17 +16,17 @@ from backend.loans.rules.life import LoanState, RequirementMissing
 from backend.loans.rules.loan import CollateralUnknown
 from backend.margin.actions import calling, releasing
 from backend.margin.actions.calling import Agreement, NotReviewed, Review
-from backend.margin.actions.releasing import Quote, SignedOrder
+from backend.margin.actions.releasing import Leave, Quote
 from backend.margin.rules import call as c
 from backend.margin.rules.call import MarginState
 from backend.margin.rules.release import MoreThanPledged, ReleaseNotCovered
 from backend.margin.tables import QuoteUnknown
 from backend.payments.worker import PaymentWorker
 from backend.units import Money
-from tests.backend.loans.bank import LOAN, SIGNED, Bank, collateral, state
+from tests.backend.edge import NOON
+from tests.backend.loans.bank import LOAN, Bank, collateral, state
 
 DAY = timedelta(days=1)
-NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
 
 def review(bank: Bank) -> Review:
@@ -228,13 +228,13 @@ def quote(bank: Bank, kg: int = 1_000_000, receipt: int = 1) -> Quote:
         )
 
 
-def signed(receipt: int = 1, people: tuple[str, str] = ("zhou", "feng")) -> SignedOrder:
-    return SignedOrder(receipt, b"gate-1".ljust(32, b"\0"), NOON, NOON + DAY, bytes(32), SIGNED, people)
+def signed(receipt: int = 1, people: tuple[str, str] = ("zhou", "feng")) -> Leave:
+    return Leave(receipt, "gate.1", NOON, NOON + DAY, people)
 
 
-def order(bank: Bank, quote_id: str, of: SignedOrder | None = None) -> None:
+def order(bank: Bank, quote_id: str, leave: Leave | None = None) -> None:
     with transaction(bank.engine) as session:
-        releasing.order_release(session, bank.desk, quote_id, order=of or signed(), at=bank.at)
+        releasing.order_release(session, bank.desk, quote_id, leave=leave or signed(), at=bank.at)
 
 
 def test_pay_x_release_y_to_the_fen(drawn: Bank) -> None:
@@ -249,7 +249,7 @@ def test_pay_x_release_y_to_the_fen(drawn: Bank) -> None:
         order(drawn, priced.id)
     drawn.pay_in(1)
     order(drawn, priced.id)
-    sent = drawn.ledger.asked("orderRelease")[0]
+    sent = drawn.asked("orderRelease")[0]
     assert (sent["terms"]["massKg"], sent["terms"]["receipt"]) == (1_000_000, 1)
     with reading(drawn.engine) as session:
         assert releasing.owed(session, LOAN) == [(1, 1_000_000)]
