@@ -8,7 +8,6 @@ import {DEPOSITOR, INSPECTOR, LENDER, OPERATOR, Evidence, Head, PartyId, SiteId}
 
 /// @title EvidenceLog
 contract EvidenceLog is IEvidenceLog {
-    uint64 private constant GROWTH_AT_MOST = 1 << 20;
     uint64 private constant RING = 64;
     /// @dev How long a head that nobody witnessed must have stood before an exit may rest on it.
     uint64 private constant SETTLES_AFTER = 24 hours;
@@ -55,7 +54,6 @@ contract EvidenceLog is IEvidenceLog {
         require(msg.sender == parties.bridgeOf(site), NotBridge(site, msg.sender));
         Log memory log = _logs[site];
         require(log.epoch != 0, LogNotOpen(site));
-        require(size > log.size && size - log.size <= GROWTH_AT_MOST, GrowthOutOfRange(site, log.size, size));
         MerkleLog.requireConsistent(log.size, _ring[site][(log.heads - 1) % RING].root, size, root, proof);
         _append(site, log, size, root);
         emit HeadAnchored(site, log.epoch, size, root);
@@ -99,7 +97,7 @@ contract EvidenceLog is IEvidenceLog {
                 HeadNotSettled(site, head.size, head.anchoredAt, block.timestamp)
             );
         }
-        require(evidence.index != 0 && evidence.index < head.size, IndexOutOfRange(evidence.index, head.size));
+        require(evidence.index != 0, IndexOutOfRange(evidence.index, head.size));
         bytes32 leaf = MerkleLog.leaf(abi.encodePacked(abi.encode(evidence.statement), evidence.signature));
         MerkleLog.requireIncluded(leaf, evidence.index, head.size, head.root, evidence.proof);
     }

@@ -4,15 +4,17 @@ pragma solidity ^0.8.30;
 import {IEvidenceLog} from "./interfaces/IEvidenceLog.sol";
 
 /// @title Proofs over append-only SHA-256 trees, as RFC 9162 section 2.1 verifies them
-/// @notice No proof, however malformed, panics: each is refused by an error of {IEvidenceLog}.
+/// @notice No sizes and no proof, however malformed, panic: each is refused by an error of {IEvidenceLog}.
 library MerkleLog {
+    uint64 private constant GROWTH_AT_MOST = 1 << 20;
+
     /// @dev SHA-256(0x00 ‖ entry).
     function leaf(bytes memory entry) internal pure returns (bytes32) {
         return sha256(abi.encodePacked(bytes1(0x00), entry));
     }
 
-    /// @dev Refuses unless the tree `newRoot` of `newSize` leaves begins with the tree `oldRoot` of `oldSize`
-    /// (RFC 9162 section 2.1.4.2). Needs 0 < oldSize < newSize. Does not bind `newSize`.
+    /// @dev Refuses unless the tree `newRoot` of `newSize` leaves begins with the tree `oldRoot` of `oldSize`, by 1 to
+    /// 2^20 leaves (RFC 9162 section 2.1.4.2). Does not bind `newSize`: other sizes can fit the same proof.
     function requireConsistent(
         uint64 oldSize,
         bytes32 oldRoot,
@@ -20,6 +22,8 @@ library MerkleLog {
         bytes32 newRoot,
         bytes32[] calldata proof
     ) internal pure {
+        bool grows = oldSize != 0 && newSize > oldSize && newSize - oldSize <= GROWTH_AT_MOST;
+        require(grows, IEvidenceLog.GrowthOutOfRange(oldSize, newSize));
         uint256 fn = oldSize - 1;
         uint256 sn = newSize - 1;
         uint256 next = 0;
@@ -48,11 +52,11 @@ library MerkleLog {
     }
 
     /// @dev Refuses unless `leafHash` is leaf `index` of the tree `root` of `size` leaves (RFC 9162 section 2.1.3.2).
-    /// Needs index < size.
     function requireIncluded(bytes32 leafHash, uint64 index, uint64 size, bytes32 root, bytes32[] calldata proof)
         internal
         pure
     {
+        require(index < size, IEvidenceLog.IndexOutOfRange(index, size));
         uint256 fn = index;
         uint256 sn = size - 1;
         bytes32 computed = leafHash;

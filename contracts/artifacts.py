@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from eth_abi import abi as codec
 from sha3 import keccak_256
@@ -171,6 +171,17 @@ class Artifact:
     immutables: tuple[int, ...] = field(repr=False)
     """Where in the deployed code 32 bytes are filled in at deployment."""
 
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Self:
+        """The contract that an artifact's JSON describes."""
+        return cls(
+            contract=raw["contract"],
+            abi=raw["abi"],
+            bytecode=bytes.fromhex(raw["bytecode"][2:]),
+            deployed_bytecode=bytes.fromhex(raw["deployedBytecode"][2:]),
+            immutables=tuple(raw["immutables"]),
+        )
+
     @cached_property
     def functions(self) -> dict[str, Entry]:
         """Functions by name; those that share a name (ERC-721's) by signature only."""
@@ -259,14 +270,7 @@ def load(contract: str) -> Artifact:
     file = resources.files("contracts") / "artifacts" / f"{contract}.json"
     if not file.is_file():
         raise ArtifactMissing(contract=contract)
-    raw = json.loads(file.read_text(encoding="utf-8"))
-    return Artifact(
-        contract=contract,
-        abi=raw["abi"],
-        bytecode=bytes.fromhex(raw["bytecode"][2:]),
-        deployed_bytecode=bytes.fromhex(raw["deployedBytecode"][2:]),
-        immutables=tuple(raw["immutables"]),
-    )
+    return Artifact.of(json.loads(file.read_text(encoding="utf-8")))
 
 
 @cache

@@ -6,7 +6,7 @@ Python package, compiler and OpenZeppelin from npm as `contracts/package-lock.js
 1. Install the npm packages under `var/tools/contracts`, if they are not there yet.
 2. Gather the sources that the contracts import.
 3. Compile them; a warning in an own source is a failure.
-4. Write or compare one artifact for each contract that is deployed.
+4. Write or compare one artifact for each contract that is deployed, and for each that tests use.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ DEPLOYED: Final = {
     "ReceiptRegistry": "contracts/ReceiptRegistry.sol",
     "PledgeRegistry": "contracts/PledgeRegistry.sol",
 }
+HARNESS: Final = {"MerkleProofs": "tests/contracts/harness/MerkleProofs.sol"}
+"""Contracts that only tests use; their artifacts lie beside them."""
+COMPILED: Final = {**DEPLOYED, **HARNESS}
 SETTINGS: Final = {
     "optimizer": {"enabled": True, "runs": 1000},
     "viaIR": False,
@@ -91,10 +94,10 @@ def closure(*entries: str) -> dict[str, str]:
 def compile_all(solc: Path) -> dict[str, Any]:
     """What the compiler says of every deployed contract, by name."""
     own = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "contracts").rglob("*.sol"))]
-    selection = {name: {contract: WANTED} for contract, name in DEPLOYED.items()}
+    selection = {name: {contract: WANTED} for contract, name in COMPILED.items()}
     task = {
         "language": "Solidity",
-        "sources": {name: {"content": text} for name, text in closure(*own, *DEPLOYED.values()).items()},
+        "sources": {name: {"content": text} for name, text in closure(*own, *COMPILED.values()).items()},
         "settings": {**SETTINGS, "outputSelection": selection},
     }
     try:
@@ -108,19 +111,19 @@ def compile_all(solc: Path) -> dict[str, Any]:
     ]
     if complaints:
         raise SystemExit("\n".join(complaints))
-    return {contract: answer["contracts"][name][contract] for contract, name in DEPLOYED.items()}
+    return {contract: answer["contracts"][name][contract] for contract, name in COMPILED.items()}
 
 
 def artifact(contract: str, output: dict[str, Any], compiler: str) -> str:
     """The committed form of one compiled contract."""
-    sources = closure(DEPLOYED[contract])
+    sources = closure(COMPILED[contract])
     deployed = output["evm"]["deployedBytecode"]
     immutables = sorted(at["start"] for spots in deployed["immutableReferences"].values() for at in spots)
     return (
         json.dumps(
             {
                 "contract": contract,
-                "source": DEPLOYED[contract],
+                "source": COMPILED[contract],
                 "sourceHash": hashlib.sha256(json.dumps(sources).encode()).hexdigest(),
                 "compiler": compiler,
                 "settings": SETTINGS,
@@ -136,22 +139,31 @@ def artifact(contract: str, output: dict[str, Any], compiler: str) -> str:
     )
 
 
+def place(contract: str) -> Path:
+    """Where a contract's artifact lies."""
+    folder = (ROOT / HARNESS[contract]).parent if contract in HARNESS else ARTIFACTS
+    return folder / f"{contract}.json"
+
+
 def main() -> int:
     """0 when the artifacts are written, or equal to the committed ones."""
     solc = install()
     compiler = str(solcx.wrapper.get_solc_version(solc, with_commit_hash=True))
-    built = {f"{name}.json": artifact(name, output, compiler) for name, output in compile_all(solc).items()}
+    built = {place(name): artifact(name, output, compiler) for name, output in compile_all(solc).items()}
     if "--check" in sys.argv[1:]:
-        there = {path.name: path.read_text(encoding="utf-8") for path in ARTIFACTS.glob("*.json")}
-        stale = sorted(name for name in built.keys() | there.keys() if built.get(name) != there.get(name))
+        folders = {path.parent for path in built}
+        there = {path: path.read_text("utf-8") for folder in folders for path in folder.glob("*.json")}
+        stale = sorted(
+            path.name for path in built.keys() | there.keys() if built.get(path) != there.get(path)
+        )
         print(
             f"✗ not what the sources give: {', '.join(stale)}" if stale else f"{len(built)} artifacts agree"
         )
         return 1 if stale else 0
     ARTIFACTS.mkdir(exist_ok=True)
-    for name, text in built.items():
-        (ARTIFACTS / name).write_text(text, encoding="utf-8")
-        print(f"{name}: {len(json.loads(text)['deployedBytecode']) // 2 - 1} of 24576 bytes")
+    for path, text in built.items():
+        path.write_text(text, encoding="utf-8")
+        print(f"{path.name}: {len(json.loads(text)['deployedBytecode']) // 2 - 1} of 24576 bytes")
     return 0
 
 

@@ -16,7 +16,7 @@ interface IEvidenceLog {
     error NotBridge(SiteId site, address caller);
     error LogAlreadyOpen(SiteId site, uint64 epoch);
     error LogNotOpen(SiteId site);
-    error GrowthOutOfRange(SiteId site, uint64 oldSize, uint64 newSize);
+    error GrowthOutOfRange(uint64 oldSize, uint64 newSize);
     error ProofTooShort(uint256 given);
     error ProofTooLong(uint256 given);
     error OldRootNotProven(bytes32 anchored, bytes32 computed);

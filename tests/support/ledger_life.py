@@ -275,6 +275,14 @@ class LedgerLife:
         """Let the lender close the loan."""
         return self.ledger.act(LENDER, "PledgeRegistry", "close", pledge)
 
+    def suspend(self, what: str, name: str, *, suspended: bool = True) -> Acted:
+        """Let the guardian suspend a `Party`, `Site` or `Device`, or give it back its standing."""
+        return self.ledger.act("guardian", "PartyRegistry", f"suspend{what}", name32(name), suspended)
+
+    def pause(self, seconds: int = HOUR_S) -> Acted:
+        """Let the guardian pause creating acts."""
+        return self.ledger.act("guardian", "PartyRegistry", "pauseCreating", self.ledger.chain.now + seconds)
+
     def content(self, receipt: int) -> bytes:
         """What acts on the receipt name."""
         return bytes(self.ledger.ask("ReceiptRegistry", "contentHashOf", receipt))
