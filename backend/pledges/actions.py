@@ -194,7 +194,13 @@ def release(
         PledgeIncomplete: or `PledgeStateIs`: the pledge is not effective.
         ReceiptNotPledged: the receipt is not under it.
     """
-    content, signed = sign_release(session, pledge_id, receipt_id, officers=officers, desk=desk, now=now)
+    people = two_people_in_role(session, *officers, Role.COLLATERAL_OFFICER)
+    found = require_effective(session, pledge_id)
+    if receipt_id not in found.receipts:
+        raise ReceiptNotPledged(pledge=pledge_id, receipt=receipt_id)
+    content = content_hash(receipts.receipt(session, receipt_id))
+    act = {"pledge": pledge_id, "receipt": receipt_id, "content": content}
+    signed = desk.signed_by_two(RELEASE, act, contract=CONTRACT, people=people, now=now)
     _intend(
         session,
         key=f"release:{pledge_id}:{receipt_id}:{to_hex(content)}",
@@ -202,28 +208,6 @@ def release(
         function="release",
         args={"pledgeId": pledge_id, "receiptId": receipt_id, "content": content, "signed": signed},
     )
-
-
-def sign_release(
-    session: Session,
-    pledge_id: int,
-    receipt_id: int,
-    *,
-    officers: tuple[str, str],
-    desk: SigningDesk,
-    now: datetime,
-) -> tuple[bytes, dict[str, Any]]:
-    """The content hash of the receipt as it is now, and two officers' signatures on letting it go.
-
-    Raises as `release`.
-    """
-    people = two_people_in_role(session, *officers, Role.COLLATERAL_OFFICER)
-    found = require_effective(session, pledge_id)
-    if receipt_id not in found.receipts:
-        raise ReceiptNotPledged(pledge=pledge_id, receipt=receipt_id)
-    content = content_hash(receipts.receipt(session, receipt_id))
-    act = {"pledge": pledge_id, "receipt": receipt_id, "content": content}
-    return content, desk.signed_by_two(RELEASE, act, contract=CONTRACT, people=people, now=now)
 
 
 def close(session: Session, pledge_id: int, *, signer: str, now: datetime) -> None:

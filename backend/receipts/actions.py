@@ -176,7 +176,9 @@ def order_release(
         MassOutOfRange: more than the receipt has and open orders leave of it.
         HoursInvalid: the hours are none, or over.
     """
-    terms, signed = sign_release(session, wish, officers=officers, desk=desk, now=now)
+    people = two_people_in_role(session, *officers, Role.COLLATERAL_OFFICER)
+    terms = _release_terms(session, wish, now)
+    signed = desk.signed_by_two(RELEASE_ORDER, terms, contract=CONTRACT, people=people, now=now)
     chain.intend(
         session,
         key=_order_key(wish),
@@ -185,18 +187,6 @@ def order_release(
         function="orderRelease",
         args={"terms": terms, "signed": signed},
     )
-
-
-def sign_release(
-    session: Session, wish: ReleaseWish, *, officers: tuple[str, str], desk: SigningDesk, now: datetime
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The terms of a release order as the ledger takes them, and two officers' signatures on them.
-
-    Raises as `order_release`.
-    """
-    people = two_people_in_role(session, *officers, Role.COLLATERAL_OFFICER)
-    terms = _release_terms(session, wish, now)
-    return terms, desk.signed_by_two(RELEASE_ORDER, terms, contract=CONTRACT, people=people, now=now)
 
 
 def order_release_by_holder(session: Session, wish: ReleaseWish, *, signer: str, now: datetime) -> None:
