@@ -37,6 +37,20 @@ def chain(
     serve(data, port=port, fund=fund or [], heartbeat_s=heartbeat_s, finality_depth=finality_depth)
 
 
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The proof bundle.")],
+    rpc: Annotated[str | None, typer.Option(help="URL of a node of the ledger to compare with.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
+) -> None:
+    """Check a proof bundle step by step, with no backend running; exit code 0 only if all of it verifies."""
+    from backend.audit.command import check  # noqa: PLC0415
+
+    if not check(bundle, url=rpc, as_json=as_json):
+        raise typer.Exit(1)
+
+
 def main() -> None:
     """Run the command line; a refusal ends it with its sentence and exit code 1."""
     from backend.errors import TallystickError  # noqa: PLC0415

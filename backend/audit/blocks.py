@@ -184,19 +184,21 @@ def prove_receipts(receipts: Sequence[bytes], wanted: Iterable[int], header: Hea
     return tuple(sorted({_node(node) for path in paths for node in path}))
 
 
-def require_in_block(receipt: bytes, place: int, nodes: Iterable[bytes], header: Header) -> None:
-    """Refuses a receipt that the header does not commit to at `place`.
+def require_in_block(receipt: bytes, place: int, nodes: Iterable[bytes], header: Header) -> frozenset[bytes]:
+    """The nodes of the path to a receipt; refuses one that the header does not commit to at `place`.
 
     Raises:
         ReceiptNotInBlock: the nodes are not a path of the trie, or lead to other bytes, or to none.
     """
     try:
-        path = [rlp.decode(node) for node in nodes]
-        found = HexaryTrie.get_from_proof(header.receipts_root, rlp.encode(place), path)
+        trie = HexaryTrie({keccak(node): node for node in nodes}, header.receipts_root)
+        key = rlp.encode(place)
+        found, path = trie.get(key), frozenset(_node(node) for node in trie.get_proof(key))
     except Exception as error:  # the trie's own refusals have no common root
         raise ReceiptNotInBlock(block=header.number, place=place) from error
     if not receipt or found != receipt:
         raise ReceiptNotInBlock(block=header.number, place=place)
+    return path
 
 
 def may_hold(bloom: bytes, *values: bytes) -> bool:

@@ -53,6 +53,15 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Events read out of receipts: all of the contracts, those about the case, what these were found by."""
+
+    everything: Sequence[Event]
+    events: Sequence[Event]
+    subjects: frozenset[Subject]
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """What a case is about, before any event is read.
 
@@ -82,25 +91,22 @@ def read_events(receipts: Mapping[int, Mapping[int, Receipt]], contracts: Mappin
     return found
 
 
-def concerning(events: Sequence[Event], about: About) -> tuple[list[Event], frozenset[Subject]]:
+def concerning(events: Sequence[Event], about: About) -> Told:
     """The events that concern a case, and every subject by which they are found, until no more are found.
 
     Beside those that name a subject: the heads of the case, and the statements spent by its own acts.
     """
     scope = _Scope(about)
-    while True:
-        before = scope.subjects()
+    widened = True
+    while widened:
         chosen = [event for event in events if scope.has(event)]
-        for event in chosen:
-            scope.widen(event)
-        if scope.subjects() == before:
-            break
+        widened = sum(scope.widen(event) for event in chosen) > 0
     acts = {(event.block, event.place) for event in chosen if event.contract == "ReceiptRegistry"}
     spent = [
         event for event in events if event.name == "StatementSpent" and (event.block, event.place) in acts
     ]
     by_place = {(event.block, event.place, event.at): event for event in (*chosen, *spent)}
-    return [by_place[where] for where in sorted(by_place)], before
+    return Told(events, [by_place[where] for where in sorted(by_place)], scope.subjects())
 
 
 def word(number: int) -> bytes:
@@ -151,15 +157,19 @@ class _Scope:
             return args["device"] in self._about.devices
         return args["site"] in self._sites if "site" in args else args.get("party") in self._parties
 
-    def widen(self, event: Event) -> None:
-        """Take in what an event that concerns the case is about."""
-        args = event.args
+    def widen(self, event: Event) -> bool:
+        """Take in what an event that concerns the case is about; whether any of it is new."""
+        args, before = event.args, self._size()
         if event.name == "PledgeEndorsed":
             self._receipts.update(args["receipts"])
         elif event.name == "ReceiptIssued":
             self._requests.add(args["requestId"])
             self._sites.add(args["site"])
         self._parties.update(args[name] for name in PARTIES if name in args)
+        return self._size() != before
+
+    def _size(self) -> int:
+        return len(self._receipts) + len(self._requests) + len(self._parties) + len(self._sites)
 
     def subjects(self) -> frozenset[Subject]:
         """Everything that an event about the case names, as far as events of its contract index it."""

@@ -5,10 +5,20 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
-from backend.errors import TallystickError
+from backend.errors import Invalid, TallystickError
 from iot_bridge.evidence.errors import EvidenceRefused
 
 T = TypeVar("T")
+
+
+MALFORMED: Final = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading fails with where data are not of the form that a step expects; it is that step's refusal."""
+
+
+class Unreadable(Invalid):
+    """What this step examines is not of the form that it reads."""
+
+    code = "audit.step_unreadable"
 
 
 class Outcome(StrEnum):
@@ -71,17 +81,35 @@ class Report:
             return None
         try:
             found = check(*needs)
+        except MALFORMED as error:
+            self._refuse(name, sentence, Unreadable(error=type(error).__name__, about=str(error)))
+            return None
         except (TallystickError, EvidenceRefused) as refusal:
-            facts = {key: _text(value) for key, value in refusal.facts.items()}
-            self._add(name, sentence, Outcome.FAILS, refusal.sentence(), refusal.code, facts)
+            self._refuse(name, sentence, refusal)
             return None
         detail = " ".join(part for part in (found.saw, found.trusting) if part)
         self._add(name, sentence, Outcome.TRUSTED if found.trusting else Outcome.HOLDS, detail)
         return found.value
 
+    def verdict(self) -> str:
+        """The outcome of it all in a sentence."""
+        failed = [finding for finding in self.findings if finding.outcome is Outcome.FAILS]
+        trusted = sum(finding.outcome is Outcome.TRUSTED for finding in self.findings)
+        if failed:
+            steps = ", ".join(f"{finding.number} {finding.name} ({finding.error})" for finding in failed)
+            return f"Not verified: {len(failed)} of {len(self.findings)} steps fail: {steps}."
+        if not self.verified:
+            return "Not verified: not every step was reached."
+        trust = f"; {trusted} of them on trust in what the bundle gives" if trusted else ""
+        return f"Verified: {len(self.findings)} steps hold{trust}."
+
     def as_json(self) -> dict[str, Any]:
         """The report as JSON's types."""
         return {"verified": self.verified, "steps": [asdict(finding) for finding in self.findings]}
+
+    def _refuse(self, name: str, sentence: str, refusal: TallystickError | EvidenceRefused) -> None:
+        facts = {key: _text(value) for key, value in refusal.facts.items()}
+        self._add(name, sentence, Outcome.FAILS, refusal.sentence(), refusal.code, facts)
 
     def _add(self, name: str, sentence: str, outcome: Outcome, *rest: Any) -> None:
         finding = Finding(len(self.findings) + 1, name, sentence, outcome, *rest)

@@ -1,12 +1,13 @@
 """Who may speak: parties, sites and devices as the registry enrolled them, and who witnessed heads."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from backend.audit.case import Device, Head
-from backend.audit.events import Event
+from backend.audit.case import Case, Device
+from backend.audit.events import Event, Told
 from backend.audit.report import Found
+from backend.audit.statements import Said
 from backend.errors import Invalid
 from iot_bridge.evidence.log import genesis_entry, leaf_hash
 from iot_bridge.evidence.statement import name_of
@@ -84,7 +85,7 @@ class Registry:
     devices: dict[str, Device] = field(default_factory=dict)
 
 
-def enrolled(events: Iterable[Event]) -> Found[Registry]:
+def enrolled(told: Told) -> Found[Registry]:
     """Parties, sites and devices as they stand after these events, in ledger order.
 
     Raises:
@@ -92,20 +93,20 @@ def enrolled(events: Iterable[Event]) -> Found[Registry]:
     """
     found = Registry()
     keys: set[str] = set()
-    for event in events:
+    for event in told.events:
         if event.contract == "PartyRegistry":
             _take(found, keys, event)
     saw = f"{len(found.parties)} parties, {len(found.sites)} sites, {len(found.devices)} devices."
     return Found(found, saw)
 
 
-def devices_as_told(registry: Registry, told: Sequence[Device], spoke: Iterable[str]) -> Found[int]:
+def devices_as_told(case: Case, said: Iterable[Said], registry: Registry) -> Found[int]:
     """How many devices spoke, each of which the bundle describes as the registry's events do.
 
     Raises:
         DevicesDiffer: one is described otherwise, or one is described that did not speak, or the reverse.
     """
-    wanted = sorted(set(spoke))
+    told, wanted = case.devices, sorted({each.statement.device for each in said})
     if [device.device for device in told] != wanted:
         raise DevicesDiffer(told=[device.device for device in told], spoke=wanted)
     for device in told:
@@ -117,38 +118,33 @@ def devices_as_told(registry: Registry, told: Sequence[Device], spoke: Iterable[
     return Found(len(told), saw)
 
 
-def anchored(heads: Sequence[Head], events: Sequence[Event], chain_id: int, log: str) -> Found[int]:
+def anchored(case: Case, told: Told) -> Found[int]:
     """How many heads were anchored, each in a log opened on the first leaf that its place and epoch give.
-
-    Args:
-        heads: that inclusion proofs lead to.
-        events: proven.
-        chain_id: in every first leaf, as is the next.
-        log: address of the evidence log.
 
     Raises:
         HeadNotAnchored, GenesisDiffers: the first that applies.
     """
     by_place = {
         (name_of(event.args["site"]), event.args["epoch"], event.args["size"]): event.args["root"]
-        for event in events
+        for event in told.events
         if event.name == "HeadAnchored"
     }
     opened = {
         (name_of(event.args["site"]), event.args["epoch"]): event.args["root"]
-        for event in events
+        for event in told.events
         if event.name == "LogOpened"
     }
-    for head in heads:
+    chain_id, log = case.chain_id, case.contracts["EvidenceLog"]
+    for head in case.heads:
         if by_place.get((head.site, head.epoch, head.size)) != head.root:
             raise HeadNotAnchored(site=head.site, epoch=head.epoch, size=head.size)
         entry = genesis_entry(chain_id=chain_id, evidence_log=log, site=head.site, epoch=head.epoch)
         if opened.get((head.site, head.epoch)) != leaf_hash(entry):
             raise GenesisDiffers(site=head.site, epoch=head.epoch)
-    return Found(len(heads), f"{len(heads)} heads, of {len(opened)} logs.")
+    return Found(len(case.heads), f"{len(case.heads)} heads, of {len(opened)} logs.")
 
 
-def witnessed(heads: Sequence[Head], events: Sequence[Event], parties: Mapping[bytes, Party]) -> Found[int]:
+def witnessed(case: Case, told: Told, registry: Registry) -> Found[int]:
     """How many heads were witnessed by a lender or inspector that is neither operator nor depositor.
 
     Raises:
@@ -156,21 +152,21 @@ def witnessed(heads: Sequence[Head], events: Sequence[Event], parties: Mapping[b
     """
     by_place = {
         (name_of(event.args["site"]), event.args["size"], event.args["root"]): event.args["by"]
-        for event in events
+        for event in told.events
         if event.name == "HeadWitnessed"
     }
     witnesses = set()
-    for head in heads:
+    for head in case.heads:
         by = by_place.get((head.site, head.size, head.root))
         if by is None:
             raise HeadNotWitnessed(site=head.site, size=head.size)
-        if by not in parties:
+        if by not in registry.parties:
             raise EnrolmentMissing(party=by.hex())
-        capacities = parties[by].capacities
+        capacities = registry.parties[by].capacities
         if not capacities & (LENDER | INSPECTOR) or capacities & (OPERATOR | DEPOSITOR):
             raise WitnessNotOpposed(site=head.site, size=head.size, by=by.hex(), capacities=capacities)
         witnesses.add(by)
-    return Found(len(heads), f"{len(heads)} heads, by {len(witnesses)} opposed parties.")
+    return Found(len(case.heads), f"{len(case.heads)} heads, by {len(witnesses)} opposed parties.")
 
 
 def _take(found: Registry, keys: set[str], event: Event) -> None:

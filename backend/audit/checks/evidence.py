@@ -4,30 +4,18 @@ Keys and heads come from proven events (`enrolment.py`, `ledger.py`); this modul
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
-from backend.audit.case import Device, Head, StatementFile
+from backend.audit.case import Case
+from backend.audit.checks.enrolment import Registry
 from backend.audit.checks.ledger import Headers
 from backend.audit.report import Found
+from backend.audit.statements import Said, StatementsRepeated, read_statements
 from backend.errors import Invalid
 from iot_bridge.evidence.body import Body, require_body
 from iot_bridge.evidence.log import leaf_hash, verify_inclusion
 from iot_bridge.evidence.rederive import root_by_inclusion
-from iot_bridge.evidence.statement import (
-    EvidenceDomain,
-    SignedStatement,
-    Statement,
-    parse_entry,
-    recover,
-    statement_id,
-)
-
-
-class StatementsRepeated(Invalid):
-    """The bundle holds one statement twice, or two at one place of a log."""
-
-    code = "audit.statements_repeated"
+from iot_bridge.evidence.statement import EvidenceDomain, recover
 
 
 class DeviceNotEnrolled(Invalid):
@@ -90,51 +78,26 @@ class InclusionDisputed(Invalid):
     code = "audit.inclusion_disputed"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A statement read out of its file."""
-
-    file: StatementFile
-    signed: SignedStatement
-    id: bytes
-
-    @property
-    def statement(self) -> Statement:
-        """The header."""
-        return self.signed.statement
-
-    @property
-    def name(self) -> str:
-        """How a refusal names it: device and sequence number."""
-        return f"{self.statement.device}#{self.statement.seq}"
-
-
-def read(files: Sequence[StatementFile]) -> Found[tuple[Said, ...]]:
+def read(case: Case) -> Found[tuple[Said, ...]]:
     """Every statement, its entry of 449 bytes being of its one form.
 
     Raises:
         StatementRefused: an entry is not.
         StatementsRepeated: one stands in the bundle twice.
     """
-    found = []
-    for file in files:
-        signed = parse_entry(file.entry)
-        found.append(Said(file, signed, statement_id(signed.statement)))
-    if len({said.id for said in found}) != len(found):
-        raise StatementsRepeated(statements=len(found))
+    found = read_statements(case.statements)
     kinds = sorted({said.statement.kind for said in found})
-    return Found(tuple(found), f"{len(found)} statements: {', '.join(kinds)}.")
+    return Found(found, f"{len(found)} statements: {', '.join(kinds)}.")
 
 
-def signed_by_devices(
-    statements: Iterable[Said], devices: Mapping[str, Device], domain: EvidenceDomain
-) -> Found[int]:
+def signed_by_devices(case: Case, statements: Iterable[Said], registry: Registry) -> Found[int]:
     """How many statements were found to be signed by the key enrolled for their device and epoch.
 
     Raises:
         DeviceNotEnrolled, SignedByAnother, KeyRevoked: the first that applies.
     """
-    count = 0
+    domain = EvidenceDomain(case.chain_id, case.contracts["PartyRegistry"])
+    devices, count = registry.devices, 0
     for said in statements:
         statement = said.statement
         device = devices.get(statement.device)
@@ -215,12 +178,13 @@ def bodies(statements: Iterable[Said]) -> Found[dict[bytes, Body]]:
     return Found(found, f"{len(found)} bodies.")
 
 
-def media(found: Mapping[bytes, Body], held: Mapping[str, bytes]) -> Found[int]:
+def media(case: Case, found: Mapping[bytes, Body]) -> Found[int]:
     """How many media the bodies name, each being there with its hash and length, and no others.
 
     Raises:
         MediaMissing, MediaChanged, MediaUncalled: the first that applies.
     """
+    held = case.media
     called = {each.sha256.hex(): each for body in found.values() for each in body.media}
     for name, each in sorted(called.items()):
         if name not in held:
@@ -232,7 +196,7 @@ def media(found: Mapping[bytes, Body], held: Mapping[str, bytes]) -> Found[int]:
     return Found(len(called), f"{len(called)} media, {sum(map(len, held.values()))} bytes.")
 
 
-def included(statements: Sequence[Said], heads: Iterable[Head]) -> Found[int]:
+def included(case: Case, statements: Sequence[Said]) -> Found[int]:
     """How many statements were shown, by two programs, to stand under a head of their site.
 
     Raises:
@@ -240,7 +204,7 @@ def included(statements: Sequence[Said], heads: Iterable[Head]) -> Found[int]:
         InclusionNotProven: a proof does not lead to that head.
         InclusionDisputed: the second program finds otherwise.
     """
-    roots = {(head.site, head.epoch, head.size): head.root for head in heads}
+    roots = {(head.site, head.epoch, head.size): head.root for head in case.heads}
     places: set[tuple[str, int, int]] = set()
     for said in statements:
         file, site = said.file, said.statement.site

@@ -3,12 +3,13 @@
 Everything here is relative to the last header given; whether that one is the chain's is for a node to say.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 from backend.audit.blocks import Header, Receipt, may_hold, parse_header, parse_receipt, require_in_block
-from backend.audit.case import BlockFile
+from backend.audit.case import Case
+from backend.audit.events import Told, addresses
 from backend.audit.report import Found
 from backend.errors import Invalid
 
@@ -31,6 +32,12 @@ class HeaderMissing(Invalid):
     code = "audit.header_missing"
 
 
+class NodesUncalled(Invalid):
+    """A block comes with nodes of a trie that the way to none of its receipts goes through."""
+
+    code = "audit.nodes_uncalled"
+
+
 class BlockMissing(Invalid):
     """By its header a block may hold events of this case, and the bundle lacks some of its receipts."""
 
@@ -49,13 +56,14 @@ Receipts = Mapping[int, Mapping[int, Receipt]]
 """Proven receipts by block number and by place."""
 
 
-def linked(raws: Sequence[bytes], first: int, last: int) -> Found[Headers]:
-    """The headers, in rising order up to `last`, each naming the one before as its parent where it is next.
+def linked(case: Case) -> Found[Headers]:
+    """The headers, rising up to the case's last block, each naming the one below it as its parent.
 
     Raises:
         HeaderMalformed, HeadersOutOfOrder, HeaderNotLinked: the first that applies.
     """
-    headers = [parse_header(raw) for raw in raws]
+    first, last = case.first_block, case.last_block
+    headers = [parse_header(raw) for raw in case.headers]
     numbers = [header.number for header in headers]
     if numbers != sorted(set(numbers)) or numbers[:1] < [first] or numbers[-1:] != [last]:
         raise HeadersOutOfOrder(first=first, last=last, headers=len(numbers))
@@ -72,41 +80,39 @@ def linked(raws: Sequence[bytes], first: int, last: int) -> Found[Headers]:
     return Found(Headers({header.number: header for header in headers}, whole), saw)
 
 
-def proven(blocks: Iterable[BlockFile], headers: Headers) -> Found[Receipts]:
+def proven(case: Case, headers: Headers) -> Found[Receipts]:
     """Every receipt of the bundle, once its header's receipts root is known to hold it at its place.
 
     Raises:
-        HeaderMissing, ReceiptNotInBlock, ReceiptMalformed: the first that applies.
+        HeaderMissing, ReceiptNotInBlock, ReceiptMalformed, NodesUncalled: the first that applies.
     """
     receipts: dict[int, dict[int, Receipt]] = {}
-    for block in blocks:
+    for block in case.blocks:
         if block.number not in headers.by_number:
             raise HeaderMissing(block=block.number)
+        passed: set[bytes] = set()
         for place, raw in block.receipts.items():
-            require_in_block(raw, place, block.nodes, headers.by_number[block.number])
+            passed |= require_in_block(raw, place, block.nodes, headers.by_number[block.number])
             receipts.setdefault(block.number, {})[place] = parse_receipt(raw)
+        if tuple(sorted(passed)) != block.nodes:
+            raise NodesUncalled(block=block.number, nodes=len(block.nodes), called=len(passed))
     total = sum(len(each) for each in receipts.values())
     return Found(receipts, f"{total} receipts of {len(receipts)} blocks.")
 
 
-def nothing_omitted(
-    headers: Headers, receipts: Receipts, subjects: Iterable[tuple[bytes, bytes]]
-) -> Found[int]:
+def nothing_omitted(case: Case, headers: Headers, receipts: Receipts, told: Told) -> Found[int]:
     """How many blocks were searched, none of which can hold an event of this case that the bundle lacks.
 
     A header's bloom denies with certainty that its block's logs mention a contract and a topic. Where it does
     not deny it, the bundle must hold every receipt of the block: they run from place 0, and the last one's
     cumulative gas is the header's.
 
-    Args:
-        headers: linked; where they are not whole the answer rests on trust.
-        receipts: proven.
-        subjects: address and topic of what the case is about.
+    Where not every header is there the answer rests on trust.
 
     Raises:
         BlockMissing: a block may hold such an event, and not all of its receipts are there.
     """
-    pairs = list(subjects)
+    pairs = addresses(told.subjects, case.contracts)
     for number, header in headers.by_number.items():
         if any(may_hold(header.bloom, *pair) for pair in pairs) and not _all_of(header, receipts.get(number)):
             raise BlockMissing(block=number)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from backend.audit.checks.evidence import Said
-from backend.audit.events import Event
+from backend.audit.case import Case
+from backend.audit.events import Event, Told
 from backend.audit.report import Found
+from backend.audit.statements import Said
 from backend.errors import Invalid
 from iot_bridge.evidence.body import Body
 
@@ -126,17 +127,16 @@ class Life:
     moved: list[Event] = field(default_factory=list)
 
 
-def lived(events: Iterable[Event], pledge: int) -> Found[Life]:
+def lived(case: Case, told: Told) -> Found[Life]:
     """The pledge and its receipts after these events, in ledger order, each of which must be allowed there.
 
     Raises:
         OutOfOrder, NotInControl, MassesDiffer, PiecesDiffer: at the first event that does not fit.
     """
     life = Life()
-    everything = list(events)
-    ours = _receipts_of(everything, pledge)
-    for event in everything:
-        if event.contract == "PledgeRegistry" and event.args.get("pledgeId") == pledge:
+    ours = _receipts_of(told.events, case.pledge)
+    for event in told.events:
+        if event.contract == "PledgeRegistry" and event.args.get("pledgeId") == case.pledge:
             _take_pledge(life, event)
         elif event.name == "IssueRequested":
             life.requested[event.args["requestId"]] = event
@@ -151,13 +151,13 @@ def lived(events: Iterable[Event], pledge: int) -> Found[Life]:
     return Found(life, saw)
 
 
-def spent_once(life: Life, events: Iterable[Event], statements: Sequence[Said]) -> Found[int]:
+def spent_once(statements: Sequence[Said], told: Told, life: Life) -> Found[int]:
     """How many movements were spent, each once, by the issues and deliveries whose pieces and mass they show.
 
     Raises:
         MovementMissing, PiecesDiffer, MassesDiffer, MovementNotSpentOnce: the first that applies.
     """
-    spent = [event for event in events if event.name == "StatementSpent"]
+    spent = [event for event in told.events if event.name == "StatementSpent"]
     by_id = {said.id: said for said in statements}
     used: Counter[bytes] = Counter()
     for act in life.moved:

@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from backend.audit.blocks import keccak
-from backend.audit.checks.life import Life, Receipt
-from backend.audit.events import Event
+from backend.audit.case import Case
+from backend.audit.checks.life import Life
 from backend.audit.report import Found
 from backend.errors import Invalid
 from backend.loans.rules.allocation import Bucket
@@ -81,12 +81,13 @@ class Happened:
     content: Mapping[str, Any]
 
 
-def chained(events: Sequence[Event], openings: Sequence[bytes], loan: str) -> Found[tuple[Happened, ...]]:
+def chained(case: Case, life: Life) -> Found[tuple[Happened, ...]]:
     """What each loan event on the ledger opens to, in order, none missing from the first on.
 
     Raises:
         LoanChainBroken, OpeningMissing, OpeningDiffers, OpeningInvalid, TermsDiffer: the first that applies.
     """
+    events, openings = life.pledge.loan_events, case.loan_events
     if len(events) != len(openings):
         raise OpeningMissing(on_ledger=len(events), opened=len(openings))
     chain, happened = bytes(32), []
@@ -95,21 +96,21 @@ def chained(events: Sequence[Event], openings: Sequence[bytes], loan: str) -> Fo
         if event.args["index"] != number or event.args["chain"] != chain:
             raise LoanChainBroken(number=number, index=event.args["index"], block=event.block)
         kind, content = open_commitment(opening, event.args["commitment"])
-        if (kind, content.get("loan"), content.get("number")) != (EVENT, loan, number):
+        if (kind, content.get("loan"), content.get("number")) != (EVENT, case.loan, number):
             raise TermsDiffer(number=number, kind=kind, loan=content.get("loan"))
         happened.append(Happened(number, str(content.get("happened")), content))
     names = ", ".join(each.name for each in happened)
     return Found(tuple(happened), f"{len(happened)} loan events: {names}.")
 
 
-def terms_opened(life: Life, opening: bytes, loan: str) -> Found[Mapping[str, Any]]:
+def terms_opened(case: Case, life: Life) -> Found[Mapping[str, Any]]:
     """The loan's terms, to which pledgor, operator and pledgee committed in every step of the pledge.
 
     Raises:
         OpeningDiffers, OpeningInvalid, TermsDiffer: the first that applies.
     """
-    pledge = life.pledge
-    kind, content = open_commitment(opening, pledge.terms)
+    pledge, loan = life.pledge, case.loan
+    kind, content = open_commitment(case.terms, pledge.terms)
     told = (kind, content["loan"], content["borrower"], content["receipts"])
     receipts = [str(receipt) for receipt in sorted(pledge.receipts)]
     if told != (TERMS, loan, "0x" + pledge.pledgor.hex(), receipts):
@@ -118,13 +119,14 @@ def terms_opened(life: Life, opening: bytes, loan: str) -> Found[Mapping[str, An
     return Found(content, f"Loan {loan}: {principal} for {content['tenor_days']} days.")
 
 
-def documents(receipts: Mapping[int, Receipt], held: Mapping[int, bytes]) -> Found[int]:
+def documents(case: Case, life: Life) -> Found[int]:
     """How many receipts have their document here, hashed on the ledger and stating its goods and place.
 
     Raises:
         DocumentMissing, DocumentDiffers: the first that applies.
         receipts.document_differs: a field says something other than the ledger.
     """
+    receipts, held = life.receipts, case.documents
     if receipts.keys() != held.keys():
         raise DocumentMissing(receipts=sorted(receipts), documents=sorted(held))
     for number, receipt in receipts.items():

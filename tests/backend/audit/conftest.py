@@ -1,0 +1,32 @@
+"""One case, played once on an embedded ledger of its own, for all tests of bundles."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from backend.audit.build import build
+from backend.audit.case import Case
+from tests.support.audit_case import CaseLife
+from tests.support.ledger import LedgerInTests, ledger_in_tests
+from tests.support.ledger_node import Node
+
+
+@pytest.fixture(scope="session")
+def case_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerInTests]:
+    """The ledger that the case is played on."""
+    with ledger_in_tests(tmp_path_factory.mktemp("case")) as ledger:
+        yield ledger
+
+
+@pytest.fixture(scope="session")
+def played(case_ledger: LedgerInTests) -> CaseLife:
+    """The case, from deposit to close."""
+    life = CaseLife.begin(Node(case_ledger)).play()
+    case_ledger.seal(2)
+    return life
+
+
+@pytest.fixture(scope="session")
+def case(played: CaseLife, case_ledger: LedgerInTests) -> Case:
+    """What its bundle holds."""
+    return build(played.source(), case_ledger.rpc)
