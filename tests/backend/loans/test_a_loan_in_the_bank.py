@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -24,15 +25,17 @@ from backend.loans.rules.facts import (
     fact_from_json,
 )
 from backend.loans.rules.life import ActNotPossible, LoanState
-from backend.loans.rules.product import ProductInvalid, standard_product
+from backend.loans.rules.product import FeeBase, ProductInvalid, standard_product
 from backend.loans.rules.standing import RiskClass
 from backend.units import Money
+from backend.valuation.rules.prices import PriceStale
 from tests.backend.loans.bank import (
     BORROWER,
     LOAN,
     START,
     Bank,
     disburse,
+    open_bank,
     state,
 )
 
@@ -185,6 +188,26 @@ def test_a_loan_is_overdue_the_day_after_it_is_due_and_classed_by_days(drawn: Ba
         late = loans.standing(session, LOAN, at=drawn.at)
     assert (late.state, late.days_past_due, late.risk_class) == (LoanState.OVERDUE, 91, RiskClass.SUBSTANDARD)
     assert late.balances.penalty > 0
+
+
+def test_a_fee_on_market_value_starts_from_what_the_disbursement_was_decided_on(tmp_path: Path) -> None:
+    """8 500 000.00 at 1.50 % for 30 days of 360, then 7 225 000.00 for 60."""
+    product = replace(standard_product(), supervision_fee_base=FeeBase.MARKET_VALUE)
+    bank = open_bank(tmp_path, product)
+    bank.apply()
+    bank.pledge(bank.approve())
+    disburse(bank)
+    bank.wait(30)
+    with pytest.raises(PriceStale), transaction(bank.engine) as session:
+        booking.restate_value(session, bank.desk, LOAN, at=bank.at)
+    bank.price(2_890)
+    with transaction(bank.engine) as session:
+        booking.restate_value(session, bank.desk, LOAN, at=bank.at)
+        assert loans.standing(session, LOAN, at=bank.at).balances.fee == 1_062_500
+    bank.wait(60)
+    with reading(bank.engine) as session:
+        assert loans.standing(session, LOAN, at=bank.at).balances.fee == 1_062_500 + 1_806_250
+    bank.engine.dispose()
 
 
 def test_costs_misuse_and_a_write_off_by_two_are_booked_from_their_day(drawn: Bank) -> None:
