@@ -13,16 +13,16 @@ from typing import Final, Protocol
 import structlog
 
 from contracts.errors import LedgerError
+from iot_bridge.beacon import BeaconKeeper
 from iot_bridge.evidence.errors import EdgeError
 from iot_bridge.heads import Head, HeadMaker
-from iot_bridge.record import Beacon, BeaconUnknown
+from iot_bridge.record import Beacon
 from iot_bridge.spool import Spool, Taken
 
 log: Final = structlog.get_logger("anchor")
 GROWTH_AT_MOST: Final = 1 << 20
 DERIVED_ANEW_EVERY_S: Final = 24 * 3600
 _LOOK_S: Final = 0.5
-_BEACON: Final = "beacon"
 
 
 class LogForked(EdgeError):
@@ -63,31 +63,6 @@ class LogOnLedger(Protocol):
     def is_waiting(self, act: str) -> bool:
         """Whether an act is not in a block yet."""
         ...
-
-
-class BeaconKeeper:
-    """The newest confirmed block this program has known, over restarts."""
-
-    def __init__(self, spool: Spool) -> None:
-        self._spool = spool
-        number, found = spool.remembered(_BEACON)
-        self._newest = Beacon(number, found)
-
-    def __call__(self) -> Beacon:
-        """The newest confirmed block known.
-
-        Raises:
-            BeaconUnknown: none was ever heard of.
-        """
-        if self._newest.hash == bytes(32):
-            raise BeaconUnknown
-        return self._newest
-
-    def heard(self, beacon: Beacon) -> None:
-        """Take a block that the node calls confirmed; an older one changes nothing."""
-        if self._newest.hash == bytes(32) or beacon.number > self._newest.number:
-            self._spool.remember(_BEACON, beacon.number, beacon.hash)
-            self._newest = beacon
 
 
 class Anchor:

@@ -13,6 +13,10 @@ from iot_bridge.evidence.errors import EdgeError
 _FULL: Final = 2
 _PAGE: Final = 4096
 _MIB: Final = 1 << 20
+_MEMORY: Final = """
+CREATE TABLE IF NOT EXISTS remembered (name TEXT PRIMARY KEY, number INTEGER NOT NULL, hash BLOB NOT NULL);
+"""
+_NOTHING: Final = (0, bytes(32))
 
 
 class SpoolNotDurable(EdgeError):
@@ -52,7 +56,7 @@ class DurableFile:
         self._connection = _open(path)
         if most_mib:
             self._connection.execute(f"PRAGMA max_page_count={most_mib * _MIB // _PAGE}")
-        self._connection.executescript(schema)
+        self._connection.executescript(_MEMORY + schema)
 
     def close(self) -> None:
         """Give the file up to another process."""
@@ -85,6 +89,34 @@ class DurableFile:
                 if isinstance(error, sqlite3.OperationalError):
                     raise _named(error) from error
                 raise
+
+    def remember(self, name: str, number: int, found: bytes) -> None:
+        """Keep a number and a hash under a name, over restarts.
+
+        Raises:
+            SpoolFull, SpoolBroken: they were not kept.
+        """
+        with self.transaction() as connection:
+            remember(connection, name, number, found)
+
+    def remembered(self, name: str) -> tuple[int, bytes]:
+        """What was kept under a name; 0 and zero where nothing was."""
+        with self.reading() as connection:
+            return remembered(connection, name)
+
+
+def remember(connection: sqlite3.Connection, name: str, number: int, found: bytes) -> None:
+    """Keep a number and a hash under a name, in a transaction that is under way."""
+    connection.execute(
+        "INSERT INTO remembered VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET number = ?2, hash = ?3",
+        (name, number, found),
+    )
+
+
+def remembered(connection: sqlite3.Connection, name: str) -> tuple[int, bytes]:
+    """What was kept under a name, in a transaction that is under way."""
+    row = connection.execute("SELECT number, hash FROM remembered WHERE name = ?", (name,)).fetchone()
+    return _NOTHING if row is None else (row[0], row[1])
 
 
 def _claim(path: Path) -> TextIO:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from iot_bridge.durable import DurableFile
+from iot_bridge.durable import DurableFile, remember, remembered
 from iot_bridge.evidence.acknowledgement import Acknowledgement
 from iot_bridge.evidence.body import Body
 from iot_bridge.evidence.errors import EdgeError
@@ -28,7 +28,6 @@ CREATE TABLE IF NOT EXISTS node (
 CREATE TABLE IF NOT EXISTS waiting (
     log_index INTEGER PRIMARY KEY REFERENCES entry (log_index), device TEXT NOT NULL, body TEXT NOT NULL,
     acknowledged INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS remembered (name TEXT PRIMARY KEY, number INTEGER NOT NULL, hash BLOB NOT NULL);
 """
 
 
@@ -257,24 +256,19 @@ class Spool:
         """
         with self.transaction() as connection:
             root = _log(connection).root(size)
-            if size > _remembered(connection, "confirmed")[0]:
-                _remember(connection, "confirmed", size, root)
+            if size > remembered(connection, "confirmed")[0]:
+                remember(connection, "confirmed", size, root)
             _let_go(connection)
 
     def confirmed(self) -> int:
         """The size of the newest head that the ledger has confirmed, 0 before the first."""
         with self.reading() as connection:
-            return _remembered(connection, "confirmed")[0]
+            return remembered(connection, "confirmed")[0]
 
-    def remember(self, name: str, number: int, found: bytes) -> None:
-        """Keep a number and a hash under a name, over restarts."""
-        with self.transaction() as connection:
-            _remember(connection, name, number, found)
-
-    def remembered(self, name: str) -> tuple[int, bytes]:
-        """What was kept under a name; 0 and zero where nothing was."""
-        with self.reading() as connection:
-            return _remembered(connection, name)
+    @property
+    def file(self) -> DurableFile:
+        """The file itself, for what else must be kept with the statements."""
+        return self._file
 
 
 class _Nodes:
@@ -329,17 +323,5 @@ def _position(connection: sqlite3.Connection, device: str) -> Position:
 
 
 def _let_go(connection: sqlite3.Connection) -> None:
-    confirmed, _ = _remembered(connection, "confirmed")
+    confirmed, _ = remembered(connection, "confirmed")
     connection.execute("DELETE FROM waiting WHERE acknowledged AND log_index < ?", (confirmed,))
-
-
-def _remember(connection: sqlite3.Connection, name: str, number: int, found: bytes) -> None:
-    connection.execute(
-        "INSERT INTO remembered VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET number = ?2, hash = ?3",
-        (name, number, found),
-    )
-
-
-def _remembered(connection: sqlite3.Connection, name: str) -> tuple[int, bytes]:
-    found = connection.execute("SELECT number, hash FROM remembered WHERE name = ?", (name,)).fetchone()
-    return (0, ZERO32) if found is None else (found[0], found[1])

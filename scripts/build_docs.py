@@ -132,7 +132,7 @@ def code_of(error: type) -> str:
 def settings_page() -> str:
     """The page of settings, one table per program."""
     lines = [SETTINGS_HEAD]
-    for each in own_classes(BaseSettings):
+    for each in filter(settings_of, own_classes(BaseSettings)):
         lines += [f"## `{each.__module__}.{each.__name__}`\n", sentence(each.__doc__), ""]
         lines += ["| Variable | Kind | Default | Meaning |", "| --- | --- | --- | --- |"]
         lines += [f"| `{s.variable}` | {s.kind} | {s.default} | {s.meaning} |" for s in settings_of(each)]
