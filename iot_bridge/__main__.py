@@ -5,6 +5,8 @@ from typing import Final
 
 import typer
 
+from contracts.errors import LedgerError
+from iot_bridge.commands import add_commands
 from iot_bridge.evidence.errors import EdgeError
 from iot_bridge.watch import watch
 
@@ -18,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(watch)
+add_commands(app)
 
 
 @app.callback()
@@ -29,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; a refusal is one line on the error stream and exit code 2."""
     try:
         app(args=None if arguments is None else list(arguments), prog_name="tallystick-bridge")
-    except EdgeError as refusal:
+    except (EdgeError, LedgerError) as refusal:
         typer.echo(f"✗ {refusal}", err=True)
         return REFUSED
     except SystemExit as ended:

@@ -18,6 +18,7 @@ from iot_bridge.evidence.errors import EdgeError
 from iot_bridge.heads import Head, HeadMaker
 from iot_bridge.record import Beacon
 from iot_bridge.spool import Spool, Taken
+from iot_bridge.worker import Worker
 
 log: Final = structlog.get_logger("anchor")
 GROWTH_AT_MOST: Final = 1 << 20
@@ -87,26 +88,15 @@ class Anchor:
         self._last_s: float | None = None
         self._derived_anew_s = time.monotonic()
         self._act: str | None = None
-        self._awake = threading.Event()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="anchor", daemon=True)
-        self.failure: EdgeError | None = None
-
-    def start(self) -> None:
-        """Begin to anchor."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End anchoring; what is not anchored is taken up at the next start."""
-        self._ended.set()
-        self._awake.set()
-        self._thread.join()
+        self.worker: Final = Worker("anchor", self._run)
+        self.has_looked: Final = threading.Event()
+        """Set after the first whole look at the ledger, which found its head to be one of this log."""
 
     def heard(self, taken: Taken) -> None:
         """Learn of a new statement; an urgent one is anchored at once."""
         if taken.signed.statement.kind in self._urgent:
             self._urgent_size = max(self._urgent_size, taken.index + 1)
-            self._awake.set()
+            self.worker.wake()
 
     def step(self, now_s: float) -> Head | None:
         """One look at the ledger; the head that was sent to it, if any.
@@ -162,17 +152,13 @@ class Anchor:
 
     def _run(self) -> None:
         said = ""
-        while not self._ended.is_set():
+        while self.worker.goes_on():
             try:
                 self.step(time.monotonic())
+                self.has_looked.set()
                 said = ""
             except LedgerError as error:
                 if str(error) != said:
                     said = str(error)
                     log.warning("ledger_not_reached", code=error.code, why=said)
-            except EdgeError as error:
-                self.failure = error
-                log.critical("anchoring_stopped", code=error.code, why=str(error))
-                return
-            self._awake.wait(_LOOK_S)
-            self._awake.clear()
+            self.worker.pause(_LOOK_S)

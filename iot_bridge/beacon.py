@@ -1,6 +1,5 @@
 """The newest confirmed block of the ledger that a program knows: the age of its statements counts from it."""
 
-import threading
 from typing import Final
 
 import structlog
@@ -9,6 +8,7 @@ from contracts.errors import LedgerError
 from contracts.rpc import Rpc
 from iot_bridge.durable import DurableFile
 from iot_bridge.record import Beacon, BeaconUnknown
+from iot_bridge.worker import Worker
 
 log: Final = structlog.get_logger("beacon")
 CONFIRMED: Final = "finalized"
@@ -40,13 +40,17 @@ class BeaconKeeper:
         Raises:
             BeaconUnknown: none was ever heard of.
         """
-        if self._newest.hash == bytes(32):
+        if not self.is_known():
             raise BeaconUnknown
         return self._newest
 
+    def is_known(self) -> bool:
+        """Whether any confirmed block was ever heard of."""
+        return self._newest.hash != bytes(32)
+
     def heard(self, beacon: Beacon) -> None:
         """Take a block that the node calls confirmed; an older one changes nothing."""
-        if self._newest.hash == bytes(32) or beacon.number > self._newest.number:
+        if not self.is_known() or beacon.number > self._newest.number:
             self._file.remember(_NAME, beacon.number, beacon.hash)
             self._newest = beacon
 
@@ -57,21 +61,11 @@ class BeaconWatch:
     def __init__(self, rpc: Rpc, keeper: BeaconKeeper) -> None:
         self._rpc = rpc
         self._keeper = keeper
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="beacon", daemon=True)
-
-    def start(self) -> None:
-        """Begin to ask."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ask no more."""
-        self._ended.set()
-        self._thread.join()
+        self.worker: Final = Worker("beacon", self._run)
 
     def _run(self) -> None:
         reached = True
-        while not self._ended.is_set():
+        while self.worker.goes_on():
             try:
                 self._keeper.heard(newest_confirmed(self._rpc))
                 reached = True
@@ -79,4 +73,4 @@ class BeaconWatch:
                 if reached:
                     log.warning("ledger_not_reached", code=error.code, why=str(error))
                 reached = False
-            self._ended.wait(_LOOK_S)
+            self.worker.pause(_LOOK_S)

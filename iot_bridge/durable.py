@@ -53,7 +53,11 @@ class DurableFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._claim = _claim(path.with_suffix(".lock"))
-        self._connection = _open(path)
+        try:
+            self._connection = _open(path)
+        except BaseException:
+            self._claim.close()
+            raise
         if most_mib:
             self._connection.execute(f"PRAGMA max_page_count={most_mib * _MIB // _PAGE}")
         self._connection.executescript(_MEMORY + schema)

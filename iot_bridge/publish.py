@@ -15,6 +15,7 @@ from iot_bridge.evidence.message import StatementMessage, acknowledgements_topic
 from iot_bridge.evidence.statement import EvidenceDomain
 from iot_bridge.link import Link
 from iot_bridge.spool import Spool, Taken
+from iot_bridge.worker import Worker
 
 log: Final = structlog.get_logger("publish")
 WINDOW: Final = 200
@@ -39,19 +40,9 @@ class Publisher:
         self._acknowledger = acknowledger
         self._sent: dict[int, tuple[float, int]] = {}
         self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
+        self.worker: Final = Worker("publish", self._run)
         link.subscribe(acknowledgements_topic(spool.identity.site), self.acknowledged)
         link.when_connected(self._forget_sent)
-
-    def start(self) -> None:
-        """Begin to send again what is not acknowledged."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End sending; what is not acknowledged stays in the spool."""
-        self._ended.set()
-        self._thread.join()
 
     def heard(self, taken: Taken) -> None:
         """Send a statement that has just become durable."""
@@ -110,7 +101,8 @@ class Publisher:
             self._sent.clear()
 
     def _run(self) -> None:
-        while not self._ended.wait(_LOOK_S):
+        while self.worker.goes_on():
+            self.worker.pause(_LOOK_S)
             again = self.send_again(time.monotonic())
             if again:
                 log.info("statements_sent_again", count=again, waiting=self._spool.waiting())

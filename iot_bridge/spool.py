@@ -104,8 +104,12 @@ class Spool:
     def __init__(self, path: Path, identity: LogIdentity, *, most_mib: int = 0) -> None:
         self.identity = identity
         self._file = DurableFile(path, _SCHEMA, most_mib=most_mib)
-        with self.transaction() as connection:
-            _begin_log(connection, identity.genesis())
+        try:
+            with self.transaction() as connection:
+                _begin_log(connection, identity.genesis())
+        except BaseException:
+            self._file.close()
+            raise
 
     def close(self) -> None:
         """Give the spool up to another process."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from iot_bridge.evidence.canonical import MAX_INTEGER
 from iot_bridge.evidence.errors import HeaderContradictsBody, KindUnknown
 from iot_bridge.evidence.schema import (
     FieldType,
@@ -22,6 +23,7 @@ KG: Final = Whole(0, 10_000_000)
 MS: Final = Whole()
 NAME: Final = Text(32)
 SIGNED: Final = Whole(-(1 << 31), 1 << 31)
+FIGURE: Final = Whole(-MAX_INTEGER, MAX_INTEGER)
 TAG: Final = Whole(0, 1 << 31)
 
 ENVELOPE: Final[Mapping[str, FieldType]] = {
@@ -33,7 +35,7 @@ ENVELOPE: Final[Mapping[str, FieldType]] = {
 
 REASONS: Final = Many(
     Record(
-        {"name": Text(64), "score": SIGNED, "threshold": SIGNED, "said": Text()},
+        {"name": Text(64), "score": FIGURE, "threshold": FIGURE, "said": Text()},
         frozenset({"score", "threshold", "said"}),
     ),
     64,
