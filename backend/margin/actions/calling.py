@@ -11,7 +11,7 @@ from backend.clock import Moment
 from backend.errors import Unavailable, WrongState
 from backend.identity.actions import person_in_role, two_people_in_role
 from backend.identity.rules import Role
-from backend.loans.actions import reading
+from backend.loans.actions import pledging, reading
 from backend.loans.actions.acts import bank_actor, take
 from backend.loans.actions.desk import Desk
 from backend.loans.actions.telling import tell
@@ -96,6 +96,15 @@ def review(session: Session, desk: Desk, loan_id: str, *, at: Moment) -> Review:
 def review_all(session: Session, desk: Desk, *, at: Moment) -> list[Review]:
     """Review every loan that owes: what a price tick or a change of evidence sets off."""
     return [review(session, desk, loan_id, at=at) for loan_id in reading.live_loans(session)]
+
+
+def freeze_goods(
+    session: Session, desk: Desk, *, receipt: int, reason: str, facts: dict[str, Any], by: str, at: Moment
+) -> list[Review]:
+    """Goods are in doubt: freeze drawdown on the loan that their receipt serves, and re-value it at once."""
+    frozen = pledging.freeze_loans_on(session, receipt=receipt, reason=reason, facts=facts, by=by, at=at)
+    reviewed = (loan_id for loan_id in frozen if reading.loan(session, loan_id).state in REVIEWED)
+    return [review(session, desk, loan_id, at=at) for loan_id in reviewed]
 
 
 def margin_state(session: Session, loan_id: str) -> MarginState:

@@ -165,6 +165,24 @@ def test_less_eligible_goods_call_a_loan_though_the_price_stands_still(drawn: Ba
     assert review(drawn).state is MarginState.CALLED
 
 
+def test_goods_in_doubt_freeze_the_loan_and_revalue_it_in_one_unit_of_work(drawn: Bank) -> None:
+    drawn.goods[1] = replace(drawn.goods[1], claims=dict.fromkeys(drawn.goods[1].claims, 0), in_conflict=True)
+    with transaction(drawn.engine) as session:
+        found = calling.freeze_goods(
+            session,
+            drawn.desk,
+            receipt=1,
+            reason="unauthorised_exit",
+            facts={"alert": 1},
+            by="alerts",
+            at=drawn.at,
+        )
+        assert [each.state for each in found] == [MarginState.CALLED]
+        assert loans.standing(session, LOAN, at=drawn.at).freezes == ("unauthorised_exit",)
+    assert call(drawn).cash_minor == 500_000_000
+    assert call(drawn).goods[0]["commodity"] == "steel.hrc"
+
+
 def test_a_loan_is_reviewed_only_while_its_goods_are_pledged_for_money(pledged: Bank) -> None:
     with pytest.raises(NotReviewed):
         review(pledged)
