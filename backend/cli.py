@@ -51,6 +51,27 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
+def migrate() -> None:
+    """Bring the bank's database to the form that this version needs."""
+    from backend.db import open_database  # noqa: PLC0415
+    from backend.migrations import upgrade  # noqa: PLC0415
+    from backend.settings import Settings  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    upgrade(open_database(settings.database()))
+
+
+@app.command()
+def serve() -> None:
+    """Serve the bank: follow the ledger, take statements, watch exits, carry out acts and payments."""
+    from backend.app.serving import serve as serve_bank  # noqa: PLC0415
+    from backend.settings import Settings  # noqa: PLC0415
+
+    serve_bank(Settings.from_environment())
+
+
 def main() -> None:
     """Run the command line; a refusal ends it with its sentence and exit code 1."""
     from backend.errors import TallystickError  # noqa: PLC0415

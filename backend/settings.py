@@ -4,7 +4,7 @@ Nothing secret and nothing that moves money has a default; example values are re
 """
 
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,7 +30,9 @@ class Settings(BaseSettings):
     bank: Name
     """The bank's own party in the registry; also the name of its signer in the keystore."""
     witness_signer: Name
-    """The keystore's name of the key that witnesses heads and signs acknowledgements."""
+    """The keystore's name of the key that signs acknowledgements; heads are witnessed by the bank."""
+    rail: Literal["sandbox"]
+    """What moves the bank's money; no default. `sandbox` keeps its own file and pays nobody."""
     data: Path
     """Folder for everything this installation writes."""
     database_url: str = ""
@@ -51,8 +53,22 @@ class Settings(BaseSettings):
     """Whole seconds by which the bank's business time runs ahead; for trying a loan's life in minutes."""
     poll_s: float = Field(default=0.25, gt=0)
     """How often the ledger is asked for new blocks."""
+    storage_tariff: dict[str, int] = Field(default_factory=dict)
+    """What each warehouse operator charges for a tonne and a day, in minor units, as JSON `{"party": 30}`.
+    Goods of an operator that is not in it cannot be valued, since its lien is not known."""
+    gates: dict[str, str] = Field(default_factory=dict)
+    """The gate that a camera watches, as JSON `{"camera": "gate"}`; else a gate goes by its camera's name."""
     exit_match_s: int = Field(default=600, ge=1, le=600)
     """How long an ordered exit may wait for tag and weight before it counts as unauthorised."""
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The settings that the process was started with.
+
+        Raises:
+            ValidationError: one is missing or cannot be right; names each.
+        """
+        return cls.model_validate({})
 
     @model_validator(mode="after")
     def require_no_example_secret(self) -> Self:
@@ -66,6 +82,10 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database URL, SQLite in the data folder when none was given."""
         return self.database_url or f"sqlite:///{self.data / 'bank.sqlite'}"
+
+    def rail_file(self) -> Path:
+        """Where the sandbox rail keeps what was paid."""
+        return self.data / "rail.sqlite"
 
     def media(self) -> Path:
         """The folder of the evidence store."""

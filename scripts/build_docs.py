@@ -192,6 +192,8 @@ def default(field: Any) -> str:
     value = field.default if field.default is not PydanticUndefined else field.default_factory()
     if isinstance(value, SecretStr) or value in ("", None):
         return "none"
+    if isinstance(value, frozenset):
+        return f"`{', '.join(sorted(value))}`"
     return f"`{value}`"
 
 

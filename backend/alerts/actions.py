@@ -4,9 +4,9 @@ An exit is judged in the second it is taken: no order open for its gate and hour
 whatever is anchored. With one it is provisional until a departure says which piece left and what it weighed.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -49,10 +49,14 @@ Freeze = Callable[[Session, int, Alert], None]
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How exits are watched: what freezes loans, and how long an ordered exit may wait for its match."""
+    """How exits are watched: what freezes loans, and how long an ordered exit may wait for its match.
+
+    `gates` names the gate that a camera watches; a camera not in it stands at a gate of its own name.
+    """
 
     freeze: Freeze
     match_within: timedelta = timedelta(minutes=10)
+    gates: Mapping[str, str] = field(default_factory=dict)
 
     def examine(self, session: Session, said: Observed, now: datetime) -> Alert | None:
         """Judge a statement as it is taken, held ones too; the alert that it opened. `now` is wall-clock."""
@@ -66,7 +70,8 @@ class Watch:
         """An alert unless an order is open for this gate now; else the exit is provisional."""
         if session.get(ExitRow, crossing.id) is not None:
             return None
-        gate = name_of(crossing.device)
+        device = name_of(crossing.device)
+        gate = self.gates.get(device, device)
         orders = receipts.orders_open_at(session, crossing.site, gate, now)
         row = self._exit(session, crossing, gate, now)
         if not orders:
@@ -209,9 +214,8 @@ def _subject(row: ExitRow) -> str:
 
 
 def _crossing_facts(crossing: Observed) -> dict[str, Any]:
-    seen = datetime.fromtimestamp(crossing.seen_at_ms / 1000, UTC)
     return {
-        "device_seen_at": seen.isoformat(),
+        "device_seen_at_ms": crossing.seen_at_ms,
         "tags": crossing.fields["tags"],
         "confidence_bps": crossing.fields["confidence_bps"],
     }

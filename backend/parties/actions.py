@@ -24,6 +24,7 @@ from backend.parties.tables import (
     party_id_of_person,
     site_facts,
 )
+from iot_bridge.evidence.signature import checksum_address
 
 
 def name_party(session: Session, party: bytes, name: str, particulars: Particulars) -> None:
@@ -75,24 +76,24 @@ def party_named(session: Session, name: str) -> PartyFacts:
 
 
 def party_of_account(session: Session, account: str) -> PartyFacts:
-    """The party whose account this checksummed address is.
+    """The party whose account this address is.
 
     Raises:
         PartyUnknown: it is nobody's.
     """
-    party_id = party_id_of_account(session, account)
+    party_id = party_id_of_account(session, checksum_address(account))
     if party_id is None:
         raise PartyUnknown(account=account)
     return party_facts(session, party_id)
 
 
 def party_of_person(session: Session, address: str) -> PartyFacts:
-    """The party for which the person behind this checksummed address may sign.
+    """The party for which the person behind this address may sign.
 
     Raises:
         PartyUnknown: no such person is enrolled.
     """
-    party_id = party_id_of_person(session, address)
+    party_id = party_id_of_person(session, checksum_address(address))
     if party_id is None:
         raise PartyUnknown(person=address)
     return party_facts(session, party_id)

@@ -18,6 +18,7 @@ from backend.parties.tables import (
     SuspensionRow,
 )
 from backend.parties.words import bounded, instant
+from iot_bridge.evidence.signature import checksum_address
 
 CONTRACT: Final = "PartyRegistry"
 
@@ -36,7 +37,7 @@ def _party_enrolled(session: Session, event: LedgerEvent) -> None:
     facts = event.args
     row = PartyRow(
         party=facts["party"],
-        account=facts["account"],
+        account=checksum_address(facts["account"]),
         capacities=facts["capacities"],
         identity=facts["identity"],
         enrolled_at_block=event.block_number,
@@ -47,7 +48,7 @@ def _party_enrolled(session: Session, event: LedgerEvent) -> None:
 def _person_enrolled(session: Session, event: LedgerEvent) -> None:
     facts = event.args
     row = RegistryPersonRow(
-        address=facts["person"], party=facts["party"], enrolled_at_block=event.block_number
+        address=checksum_address(facts["person"]), party=facts["party"], enrolled_at_block=event.block_number
     )
     session.add(row)
 
@@ -57,7 +58,7 @@ def _site_enrolled(session: Session, event: LedgerEvent) -> None:
     row = SiteRow(
         site=facts["site"],
         operator=facts["operator"],
-        bridge=facts["bridge"],
+        bridge=checksum_address(facts["bridge"]),
         licence=facts["licence"],
         licensed_until=instant(facts["licensedUntil"]),
         max_age_blocks=bounded(facts["maxAgeBlocks"]),
@@ -86,7 +87,7 @@ def _key(session: Session, event: LedgerEvent) -> None:
     row = DeviceKeyRow(
         device=facts["device"],
         epoch=facts["epoch"],
-        address=facts["key"],
+        address=checksum_address(facts["key"]),
         enrolled_at_block=event.block_number,
     )
     session.add(row)
@@ -99,7 +100,7 @@ def _key_rotated(session: Session, event: LedgerEvent) -> None:
 
 
 def _person_dismissed(session: Session, event: LedgerEvent) -> None:
-    session.delete(session.get_one(RegistryPersonRow, event.args["person"]))
+    session.delete(session.get_one(RegistryPersonRow, checksum_address(event.args["person"])))
 
 
 def _licence_renewed(session: Session, event: LedgerEvent) -> None:

@@ -63,7 +63,7 @@ CONTRACT: Final = "ReceiptRegistry"
 class ReleaseWish:
     """What is to leave: a mass of a receipt, by one gate, in some hours of wall-clock time.
 
-    A gate goes by the registry's name of the device that watches it.
+    A gate goes by the name of the device that watches it, unless the bank's settings give it one.
     """
 
     receipt_id: int

@@ -15,6 +15,7 @@ CHOSEN = {
     "BANK": "bank.first",
     "WITNESS_SIGNER": "bank.witness",
     "DATA": "var/bank",
+    "RAIL": "sandbox",
 }
 
 
@@ -33,7 +34,7 @@ def test_a_secret_never_shows_when_settings_are_printed(chosen: None) -> None:
     assert "phrase" not in repr(Settings())
 
 
-@pytest.mark.parametrize("missing", ["KEYSTORE_PASSWORD", "BANK", "LEDGER_URL"])
+@pytest.mark.parametrize("missing", ["KEYSTORE_PASSWORD", "BANK", "LEDGER_URL", "RAIL"])
 def test_nothing_secret_or_deciding_has_a_default(
     chosen: None, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:

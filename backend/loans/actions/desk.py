@@ -17,7 +17,7 @@ class Goods(Protocol):
     """Says what receipts and evidence know of goods now."""
 
     def __call__(
-        self, session: Session, product: Product, receipts: Sequence[int], at: Moment
+        self, session: Session, product: Product, receipt_ids: Sequence[int], at: Moment
     ) -> tuple[Collateral, ...]:
         """What is known of each receipt, in that order; refuses any that nothing confirmed is known of."""
         ...

@@ -31,20 +31,27 @@ WHO = Particulars("First Bank", "Road 1", "CN-1", "5a" * 16)
 FOREVER = 2**64 - 1
 
 
+def address(byte: str) -> str:
+    """An address as the ABI decodes it."""
+    return "0x" + byte * 20
+
+
 def event(number: int, name: str, **args: Any) -> LedgerEvent:
     return LedgerEvent("PartyRegistry", name, args, number, bytes(32), 0, bytes(32), NOON)
 
 
 ENROLLED = [
-    event(1, "PartyEnrolled", party=BANK, account="0xB1", capacities=4, identity=identity_commitment(WHO)),
-    event(1, "PartyEnrolled", party=OTHER, account="0xB2", capacities=3, identity=bytes(32)),
-    event(2, "PersonEnrolled", party=BANK, person="0xC1"),
+    event(
+        1, "PartyEnrolled", party=BANK, account=address("b1"), capacities=4, identity=identity_commitment(WHO)
+    ),
+    event(1, "PartyEnrolled", party=OTHER, account=address("b2"), capacities=3, identity=bytes(32)),
+    event(2, "PersonEnrolled", party=BANK, person=address("c1")),
     event(
         3,
         "SiteEnrolled",
         site=SITE,
         operator=OTHER,
-        bridge="0xD1",
+        bridge=address("d1"),
         licence=bytes(32),
         licensedUntil=1_800_000_000,
         maxAgeBlocks=FOREVER,
@@ -56,7 +63,7 @@ ENROLLED = [
         site=SITE,
         host=OTHER,
         commissioner=BANK,
-        key="0xE1",
+        key=address("e1"),
         epoch=1,
         calibratedUntil=FOREVER,
     ),
@@ -80,7 +87,7 @@ def play(engine: Engine, *events: LedgerEvent) -> None:
 
 def test_a_party_is_what_its_enrolment_says(engine: Engine) -> None:
     with reading(engine) as session:
-        found = actions.party_of_account(session, "0xB2")
+        found = actions.party_of_account(session, address("b2"))
     assert found.party == OTHER
     assert found.capacities == Capacity.DEPOSITOR | Capacity.OPERATOR
     assert found.name == ""
@@ -88,15 +95,15 @@ def test_a_party_is_what_its_enrolment_says(engine: Engine) -> None:
 
 def test_a_person_leads_to_the_party_they_sign_for(engine: Engine) -> None:
     with reading(engine) as session:
-        assert actions.party_of_person(session, "0xC1").party == BANK
+        assert actions.party_of_person(session, address("c1")).party == BANK
 
 
 def test_what_nobody_enrolled_is_refused_by_name(engine: Engine) -> None:
     with reading(engine) as session:
         for refusal, ask in (
             (PartyUnknown, lambda: actions.party(session, SITE)),
-            (PartyUnknown, lambda: actions.party_of_account(session, "0xFF")),
-            (PartyUnknown, lambda: actions.party_of_person(session, "0xFF")),
+            (PartyUnknown, lambda: actions.party_of_account(session, address("ff"))),
+            (PartyUnknown, lambda: actions.party_of_person(session, address("ff"))),
             (PartyUnknown, lambda: actions.party_named(session, "nobody")),
             (SiteUnknown, lambda: actions.site(session, BANK)),
             (DeviceUnknown, lambda: actions.device(session, BANK)),
@@ -113,12 +120,12 @@ def test_a_time_or_age_without_end_does_not_stop_the_projection(engine: Engine) 
 
 
 def test_a_rotated_key_stands_beside_the_old_one_and_a_revoked_one_says_since_when(engine: Engine) -> None:
-    play(engine, event(7, "DeviceKeyRotated", device=DEVICE, epoch=2, key="0xE2"))
+    play(engine, event(7, "DeviceKeyRotated", device=DEVICE, epoch=2, key=address("e2")))
     play(engine, event(9, "DeviceKeyRevoked", device=DEVICE, epoch=1))
     with reading(engine) as session:
         old, new = (actions.key_of(session, DEVICE, epoch) for epoch in (1, 2))
-    assert (old.address, old.enrolled_at_block, old.revoked_at_block) == ("0xE1", 4, 9)
-    assert (new.address, new.enrolled_at_block, new.revoked_at_block) == ("0xE2", 7, None)
+    assert (old.address.lower(), old.enrolled_at_block, old.revoked_at_block) == (address("e1"), 4, 9)
+    assert (new.address.lower(), new.enrolled_at_block, new.revoked_at_block) == (address("e2"), 7, None)
 
 
 def test_suspension_holds_until_it_is_lifted(engine: Engine) -> None:
@@ -156,7 +163,7 @@ def test_a_short_salt_commits_to_nothing() -> None:
 def test_one_name_is_one_party(engine: Engine) -> None:
     second = Particulars("Second", "Road 9", "CN-9", "6b" * 16)
     third = bytes([9]) * 32
-    enrolled = {"party": third, "account": "0xB9", "capacities": 1}
+    enrolled = {"party": third, "account": address("b9"), "capacities": 1}
     play(engine, event(8, "PartyEnrolled", **enrolled, identity=identity_commitment(second)))
     with transaction(engine) as session:
         actions.name_party(session, BANK, "bank.first", WHO)

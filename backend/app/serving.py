@@ -1,0 +1,162 @@
+"""The bank's process: follower, ear, outbox, payments and sweeps, started in order and stopped in order.
+
+One loop takes each step in turn, so the steps never wait for each other's locks; the ear has its own thread,
+because an exit must be judged in the second it is heard.
+"""
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import date
+
+import structlog
+
+from backend.app.bank import Bank
+from backend.app.reactions import BankReactions
+from backend.chain.follower import Follower
+from backend.chain.outbox import Outbox
+from backend.db import transaction
+from backend.errors import Unavailable
+from backend.evidence.intake import Intake
+from backend.evidence.subscriber import BrokerAddress, Subscriber
+from backend.loans.actions import booking
+from backend.migrations import require_current
+from backend.payments.worker import PaymentWorker
+from backend.settings import Settings
+from contracts.errors import LedgerError
+from contracts.rpc import NodeUnavailable
+from contracts.sender import Sender
+
+log = structlog.get_logger(__name__)
+
+
+class EarStopped(Unavailable):
+    """A statement could not be committed, so the bank stopped listening rather than lose it."""
+
+    code = "app.ear_stopped"
+
+
+class Service:
+    """Everything that runs for one bank; `step` takes each part's next step once."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._reactions = BankReactions(bank)
+        self._mirror = bank.mirror
+        self._watch = bank.watch
+        self._accrued_to = date.min
+        self._follower = Follower(bank.rpc, bank.engine, bank.followed, self._reactions.projectors())
+        sender = Sender(bank.rpc, bank.settings.data / "outgoing.sqlite")
+        addresses = bank.deployment.addresses
+        self._outbox = Outbox(bank.engine, bank.rpc, sender, keys=bank.keys, addresses=addresses)
+        self._payments = PaymentWorker(bank.engine, bank.rail, bank.desk, (self._reactions.on_line,))
+        self._ear = Subscriber(self._broker(), self._intake().receive)
+
+    def start(self) -> None:
+        """Catch up with the ledger, then listen.
+
+        Raises:
+            BrokerUnavailable: the broker does not let the bank listen.
+            NodeUnavailable: the node does not answer.
+        """
+        self._follower.catch_up()
+        self._ear.start()
+
+    def stop(self) -> None:
+        """Stop listening; what is decided and not carried out waits in the database."""
+        self._ear.stop()
+
+    def step(self) -> None:
+        """Each part's next step. A node that does not answer is waited for; a broken promise is not.
+
+        Raises:
+            EarStopped: a statement could not be committed.
+            ReorganisedBelowFinality: the ledger took back what it had called final.
+            MirrorsDisagree: two programs derive different roots from the bank's own bytes.
+        """
+        if self._ear.failure is not None:
+            raise EarStopped(why=str(self._ear.failure)) from self._ear.failure
+        for part in (self._follower.step, self._examine, self._outbox.step):
+            self._while_node_answers(part)
+        self._payments.step(self._bank.moment())
+        self._sweep()
+
+    def _examine(self) -> None:
+        """Judge anchored heads, and report what was found."""
+        with transaction(self._bank.engine) as session:
+            for finding in self._mirror.examine(session, self._bank.wall.now()):
+                self._reactions.on_finding(session, finding)
+
+    def _sweep(self) -> None:
+        """What follows from time alone: unmatched exits, and interest when a business day has ended."""
+        with transaction(self._bank.engine) as session:
+            self._watch.expire(session, self._bank.wall.now())
+            at = self._bank.moment()
+            if at.today != self._accrued_to:
+                booking.accrue_day(session, at=at)
+        self._accrued_to = at.today
+
+    @staticmethod
+    def _while_node_answers(part: Callable[[], object]) -> None:
+        try:
+            part()
+        except NodeUnavailable as unavailable:
+            log.warning("node_unavailable", why=str(unavailable))
+
+    def _intake(self) -> Intake:
+        bank = self._bank
+        return Intake(bank.engine, bank.domain, bank.witness_key(), bank.wall, self._reactions.intake())
+
+    def _broker(self) -> BrokerAddress:
+        settings = self._bank.settings
+        return BrokerAddress(
+            host=settings.broker_host,
+            port=settings.broker_port,
+            client_id=f"bank-{settings.bank}",
+            user=settings.broker_user,
+            password=settings.broker_password.get_secret_value(),
+        )
+
+
+def _log_as_json() -> None:
+    """Events with their facts, one JSON object a line, on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=str),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; prints one JSON line once the bank listens.
+
+    Raises:
+        EarStopped: or another reason for which the bank would rather stop than go on.
+    """
+    _log_as_json()
+    ending = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: ending.set())
+    bank = Bank.open(settings)
+    require_current(bank.engine)
+    service = Service(bank)
+    service.start()
+    print(json.dumps({"serving": settings.bank, "chain_id": bank.deployment.chain_id}), flush=True)  # noqa: T201 - the line others wait for
+    try:
+        while not ending.is_set():
+            begun = time.monotonic()
+            service.step()
+            ending.wait(max(0.0, settings.poll_s - (time.monotonic() - begun)))
+    except LedgerError as error:
+        log.exception("ledger_failed", code=error.code)
+        raise
+    finally:
+        service.stop()
+        bank.engine.dispose()
