@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 from eth_bloom.bloom import BloomFilter
+from eth_utils.address import to_checksum_address
 from sqlalchemy import Engine
 from sqlmodel import Session
 
@@ -186,7 +187,11 @@ class Follower:
 
     def _event(self, row: LogRow, block: BlockRow) -> LedgerEvent:
         artifact = self._followed.contracts[row.address]
-        name, args = artifact.decode_log([bytes.fromhex(topic[2:]) for topic in row.topics], row.data)
+        topics = [bytes.fromhex(topic[2:]) for topic in row.topics]
+        name, args = artifact.decode_log(topics, row.data)
+        for each in artifact.events[topics[0]].inputs:
+            if each.type == "address":  # the codec gives them in lower case
+                args[each.name] = to_checksum_address(args[each.name])
         return LedgerEvent(
             contract=artifact.contract,
             name=name,

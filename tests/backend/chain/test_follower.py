@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from eth_abi.abi import encode
 from eth_bloom.bloom import BloomFilter
+from eth_utils.address import to_checksum_address
 from sqlalchemy import Engine
 from sqlmodel import Session
 
@@ -135,6 +136,17 @@ def test_every_event_of_a_final_block_is_projected_once_in_order_through_reorgan
     ]
     with reading(bank) as session:
         assert count_logs(session) == len(wanted)
+
+
+def test_addresses_reach_the_projectors_in_their_checksummed_form(bank: Engine) -> None:
+    node, seen = ForkingNode(1), []
+    node.grow(20)
+    node.final = 20
+    followed(node, bank, seen).catch_up()
+    persons = [event.args["person"] for event in seen]
+    assert persons
+    assert persons == [to_checksum_address(each) for each in persons]
+    assert persons != [each.lower() for each in persons]
 
 
 def test_a_reorganisation_below_the_final_block_stops(bank: Engine) -> None:
