@@ -64,14 +64,9 @@ def build(source: BundleSource, rpc: Rpc, *, headers_at_most: int = HEADERS_AT_M
     """
     said = read_statements(source.statements)
     about = about_case(source.pledge, said, source.heads)
-    ledger = _Ledger(source, rpc, whole=source.last_block - source.first_block < headers_at_most)
-    numbers = ledger.blocks_of_heads(about)
-    while True:
-        told = concerning(ledger.events_in(numbers), about)
-        found = numbers | ledger.blocks_with(addresses(told.subjects, source.contracts))
-        if found == numbers:
-            break
-        numbers = found
+    span = (source.first_block, source.last_block)
+    ledger = _Ledger(rpc, source.contracts, span, whole=span[1] - span[0] < headers_at_most)
+    told, numbers = ledger.told(about, ledger.blocks_of_heads(about))
     return Case(
         loan=source.loan,
         pledge=source.pledge,
@@ -92,6 +87,21 @@ def build(source: BundleSource, rpc: Rpc, *, headers_at_most: int = HEADERS_AT_M
     )
 
 
+def movements_and_documents(
+    rpc: Rpc, contracts: Mapping[str, str], span: tuple[int, int], pledge: int
+) -> tuple[list[bytes], dict[int, bytes]]:
+    """What the ledger calls for in the bundle of a pledge.
+
+    Returns:
+        Ids of the movements that its receipts' issues and deliveries spent; hash of each receipt's document.
+    """
+    about = About(pledge, frozenset(), frozenset(), frozenset(), frozenset())
+    told, _ = _Ledger(rpc, contracts, span, whole=False).told(about, set())
+    spent = [event.args["id"] for event in told.events if event.name == "StatementSpent"]
+    issued = [event.args for event in told.events if event.name == "ReceiptIssued"]
+    return spent, {args["receiptId"]: args["document"] for args in issued}
+
+
 def write(case: Case) -> bytes:
     """The bundle of a case: the same case always gives the same bytes."""
     return pack(files_of(case))
@@ -100,21 +110,30 @@ def write(case: Case) -> bytes:
 class _Ledger:
     """What was fetched of the ledger so far."""
 
-    def __init__(self, source: BundleSource, rpc: Rpc, *, whole: bool) -> None:
-        self._source = source
+    def __init__(self, rpc: Rpc, contracts: Mapping[str, str], span: tuple[int, int], *, whole: bool) -> None:
+        self._contracts = {name: address.lower() for name, address in contracts.items()}
         self._rpc = rpc
-        self._span = (source.first_block, source.last_block)
+        self._span = span
         self._headers: dict[int, Header] = {}
         self._receipts: dict[int, list[bytes]] = {}
         self._whole = whole
-        self._fetch_headers(range(self._span[0], self._span[1] + 1) if whole else [source.last_block])
+        self._fetch_headers(range(span[0], span[1] + 1) if whole else [span[1]])
+
+    def told(self, about: About, numbers: set[int]) -> tuple[Told, set[int]]:
+        """The events about a case, and the blocks to look into for them, `numbers` among these."""
+        while True:
+            told = concerning(self._events_in(numbers), about)
+            found = numbers | self._blocks_with(addresses(told.subjects, self._contracts))
+            if found == numbers:
+                return told, numbers
+            numbers = found
 
     def blocks_of_heads(self, about: About) -> set[int]:
         """Blocks in which the logs of the case's sites were opened, and its heads anchored and witnessed."""
         artifact = load("EvidenceLog")
         names = ("LogOpened", "HeadAnchored", "HeadWitnessed")
         signatures = [topic for topic, entry in artifact.events.items() if entry.name in names]
-        address = self._source.contracts["EvidenceLog"]
+        address = self._contracts["EvidenceLog"]
         logs = logs_of(self._rpc, self._span, address, [signatures, sorted(about.sites)])
         found = set()
         for log in logs:
@@ -124,7 +143,7 @@ class _Ledger:
                 found.add(int(log["blockNumber"], 16))
         return found
 
-    def blocks_with(self, pairs: Sequence[tuple[bytes, bytes]]) -> set[int]:
+    def _blocks_with(self, pairs: Sequence[tuple[bytes, bytes]]) -> set[int]:
         """Blocks that name one of the subjects; of whole headers also those that by their bloom only may."""
         if self._whole:
             return {
@@ -134,15 +153,13 @@ class _Ledger:
             }
         return {int(log["blockNumber"], 16) for log in logs_naming(self._rpc, self._span, pairs)}
 
-    def events_in(self, numbers: Iterable[int]) -> list[Event]:
-        """The contracts' events in these blocks."""
+    def _events_in(self, numbers: Iterable[int]) -> list[Event]:
         self._fetch_receipts([number for number in sorted(numbers) if number not in self._receipts])
         receipts = {
             number: {place: parse_receipt(raw) for place, raw in enumerate(self._receipts[number])}
             for number in numbers
         }
-        contracts = {name: address.lower() for name, address in self._source.contracts.items()}
-        return read_events(receipts, contracts)
+        return read_events(receipts, self._contracts)
 
     def headers_for(self, numbers: Iterable[int]) -> tuple[bytes, ...]:
         """All headers that the bundle holds when it holds receipts of these blocks."""

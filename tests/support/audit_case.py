@@ -295,17 +295,35 @@ def movement_of(kg: int, rests_on: list[bytes]) -> dict[str, Any]:
 
 def document_of(mass_kg: int, pieces: int) -> dict[str, Any]:
     """The statutory document of a receipt over that much."""
-    name = {"commodity": COMMODITY, "grade": GRADE, "bay": BAY}
-    text = {key: value.rstrip(b"\0").decode() for key, value in name.items()}
+    commodity, grade, bay = (word.rstrip(b"\0").decode() for word in (COMMODITY, GRADE, BAY))
     return {
         "label": "仓单",
+        "number": "2026-0001",
+        "form": "named",
+        "operator": {"name": OPERATOR, "address": "Road 1", "registration": "CN-1 until 2027-12-31"},
+        "depositor": {"name": DEPOSITOR, "address": "Road 2"},
         "goods": {
-            "commodity": text["commodity"],
-            "grade": text["grade"],
+            "commodity": commodity,
+            "grade": grade,
+            "quality": "GB/T 3274",
             "mass_kg": mass_kg,
             "pieces": pieces,
+            "packaging": "coils, strapped",
+            "marks": [],
+            "loss_standard": "none",
         },
-        "storage": {"site": SITE, "bay": text["bay"]},
+        "storage": {
+            "site": SITE,
+            "bay": bay,
+            "place": "Hall 1",
+            "from": "2026-03-02",
+            "until": "2026-12-31",
+            "fee": "0.30 CNY/t/day",
+            "agreement_date": "2026-02-01",
+        },
+        "insurance": {"insured": False},
+        "third_party_claims": [],
+        "issued": {"by": "Keeper", "at": "Wuxi", "on": "2026-03-02"},
         "salt": "00112233445566778899aabbccddeeff",
     }
 
