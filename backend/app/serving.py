@@ -53,7 +53,10 @@ class Service:
         addresses = bank.deployment.addresses
         self._outbox = Outbox(bank.engine, bank.rpc, sender, keys=bank.keys, addresses=addresses)
         self._payments = PaymentWorker(bank.engine, bank.rail, bank.desk, (self._reactions.on_line,))
-        self._ear = Subscriber(self._broker(), self._intake().receive)
+        self.intake = Intake(
+            bank.engine, bank.domain, bank.witness_key(), bank.wall, self._reactions.intake()
+        )
+        self._ear = Subscriber(self._broker(), self.intake.receive)
 
     def start(self) -> None:
         """Catch up with the ledger, then listen.
@@ -105,10 +108,6 @@ class Service:
             part()
         except NodeUnavailable as unavailable:
             log.warning("node_unavailable", why=str(unavailable))
-
-    def _intake(self) -> Intake:
-        bank = self._bank
-        return Intake(bank.engine, bank.domain, bank.witness_key(), bank.wall, self._reactions.intake())
 
     def _broker(self) -> BrokerAddress:
         settings = self._bank.settings

@@ -69,7 +69,7 @@ def endorse(
         signer=signer,
         function="endorse",
         args={
-            "receipts": list(receipt_ids),
+            "receiptIds": list(receipt_ids),
             "pledgee": pledgee,
             "terms": terms,
             "expiresAt": int(expires_at.timestamp()),

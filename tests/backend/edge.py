@@ -86,13 +86,14 @@ class Device:
     host: bytes
     commissioner: bytes
     site: str = "yard.one"
-    key: LocalKey = field(init=False)
+    key: LocalKey | None = None
+    domain: EvidenceDomain = DOMAIN
     epoch: int = 1
     seq: int = 0
     prev: bytes = bytes(32)
 
     def __post_init__(self) -> None:
-        self.key = LocalKey(sha256(self.name.encode()).digest())
+        self.key = self.key or LocalKey(sha256(self.name.encode()).digest())
 
     def says(self, kind: str, fields: dict[str, Any], **header: Any) -> StatementMessage:
         """The next statement, as it goes to the bridge; `header` overrides what the device would write."""
@@ -116,7 +117,7 @@ class Device:
         }
         said = Statement(**written | header)
         self.seq, self.prev = said.seq, statement_id(said)
-        return StatementMessage(self.site, None, sign(said, self.key, DOMAIN).entry(), body.text)
+        return StatementMessage(self.site, None, sign(said, self.key, self.domain).entry(), body.text)
 
 
 @dataclass
@@ -124,11 +125,13 @@ class Site:
     """A site whose log takes statements in the order in which they are recorded."""
 
     name: str = "yard.one"
+    chain_id: int = CHAIN_ID
+    evidence_log: str = EVIDENCE_LOG
     log: Log = field(default_factory=Log)
     entries: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        genesis = genesis_entry(chain_id=CHAIN_ID, evidence_log=EVIDENCE_LOG, site=self.name)
+        genesis = genesis_entry(chain_id=self.chain_id, evidence_log=self.evidence_log, site=self.name)
         self.entries.append(genesis)
         self.log.append(genesis)
 
