@@ -38,8 +38,25 @@ def chain(
 
 
 @app.command()
+def bundle(
+    loan: Annotated[str, typer.Argument(help="The loan's number.")],
+    out: Annotated[Path, typer.Option(help="The file to write.", dir_okay=False)],
+) -> None:
+    """Write the proof bundle of a loan for an auditor, once it verifies against the ledger."""
+    from backend.app.bank import Bank  # noqa: PLC0415
+    from backend.audit.actions import write_bundle  # noqa: PLC0415
+    from backend.db import reading  # noqa: PLC0415
+    from backend.settings import Settings  # noqa: PLC0415
+
+    bank = Bank.open(Settings.from_environment())
+    with reading(bank.engine) as session:
+        written = write_bundle(session, bank.sources, loan, out)
+    typer.echo(f"{written.path}: {written.bytes} bytes; {len(written.findings)} steps hold.")
+
+
+@app.command()
 def verify(
-    bundle: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The proof bundle.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The proof bundle.")],
     rpc: Annotated[str | None, typer.Option(help="URL of a node of the ledger to compare with.")] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
@@ -47,7 +64,7 @@ def verify(
     """Check a proof bundle step by step, with no backend running; exit code 0 only if all of it verifies."""
     from backend.audit.command import check  # noqa: PLC0415
 
-    if not check(bundle, url=rpc, as_json=as_json):
+    if not check(file, url=rpc, as_json=as_json):
         raise typer.Exit(1)
 
 

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from backend.alerts.actions import Watch
 from backend.alerts.rules import Alert
+from backend.audit.actions import Sources
 from backend.chain.follower import Followed
 from backend.clock import Clock, Moment, OffsetFileClock, SystemClock, moment
 from backend.db import open_database, reading
@@ -29,6 +30,7 @@ from contracts.keystore import Keystore
 from contracts.rpc import Rpc
 from iot_bridge.evidence.signature import LocalKey
 from iot_bridge.evidence.statement import EvidenceDomain, name32, name_of
+from iot_bridge.evidence.store import EvidenceStore
 
 ALERTS = "alerts"
 """Who freezes a loan because of an alert."""
@@ -141,6 +143,11 @@ class Bank:
     def rail(self) -> Rail:
         """The payment rail of the settings."""
         return SandboxRail(self.settings.rail_file(), self.today)
+
+    @property
+    def sources(self) -> Sources:
+        """Where proof bundles come from beside the database."""
+        return Sources(self.rpc, self.deployment, EvidenceStore(self.settings.media()))
 
     def site_of(self, receipt_id: int) -> str:
         """The name of the site where a receipt's goods are.

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlmodel import Session
 
 from backend.audit.build import BundleSource, build, movements_and_documents, write
-from backend.audit.case import CONTRACTS, Head, StatementFile
+from backend.audit.case import Head, StatementFile
 from backend.audit.report import Finding, Outcome
 from backend.audit.verify import verify
 from backend.chain.actions import confirmed_height
@@ -18,6 +18,7 @@ from backend.loans.actions import reading as loans
 from backend.pledges import actions as pledges
 from backend.receipts import actions as receipts
 from backend.receipts.document import canonical
+from contracts.artifacts import CONTRACTS
 from contracts.deploy import Deployment
 from contracts.rpc import Rpc
 from iot_bridge.evidence.body import parse_body
@@ -44,7 +45,7 @@ class BundleUnsound(Unavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class Sources:
     """Where proofs come from beside the database: a node, the deployment on it, and the media."""
 
     rpc: Rpc
@@ -61,12 +62,12 @@ class Written:
     findings: tuple[Finding, ...]
 
 
-def write_bundle(session: Session, archive: Archive, loan_id: str, path: Path) -> Written:
+def write_bundle(session: Session, sources: Sources, loan_id: str, path: Path) -> Written:
     """Write the loan's bundle as of the newest confirmed block, once it verifies against the node.
 
     Args:
         session: read only; one unit of work, so that all of it is of one moment.
-        archive: the node, the deployment and the media.
+        sources: the node, the deployment and the media.
         loan_id: of a loan that has a pledge.
         path: the file; it is whole or not there.
 
@@ -78,9 +79,9 @@ def write_bundle(session: Session, archive: Archive, loan_id: str, path: Path) -
         EvidenceMissing: a still or clip is not in the store.
         BundleUnsound: a step of the verification fails.
     """
-    source = source_of(session, archive, loan_id)
-    raw = write(build(source, archive.rpc))
-    report = verify(raw, archive.rpc)
+    source = source_of(session, sources, loan_id)
+    raw = write(build(source, sources.rpc))
+    report = verify(raw, sources.rpc)
     if not report.verified:
         failed = next(each for each in report.findings if each.outcome is Outcome.FAILS)
         raise BundleUnsound(loan_id=loan_id, step=failed.name, error=failed.error, detail=failed.detail)
@@ -88,18 +89,18 @@ def write_bundle(session: Session, archive: Archive, loan_id: str, path: Path) -
     return Written(path, len(raw), tuple(report.findings))
 
 
-def source_of(session: Session, archive: Archive, loan_id: str) -> BundleSource:
+def source_of(session: Session, sources: Sources, loan_id: str) -> BundleSource:
     """What the bank holds of the loan's case, as of the newest confirmed block.
 
     Raises:
         as `write_bundle`, but for its own verification.
     """
-    loan, deployment = loans.loan(session, loan_id), archive.deployment
+    loan, deployment = loans.loan(session, loan_id), sources.deployment
     if loan.pledge_id is None:
         raise NothingToProve(loan_id=loan_id)
     contracts = {name: deployment.addresses[name] for name in CONTRACTS}
     blocks = (deployment.block, confirmed_height(session))
-    movements, documents = movements_and_documents(archive.rpc, contracts, blocks, loan.pledge_id)
+    movements, documents = movements_and_documents(sources.rpc, contracts, blocks, loan.pledge_id)
     proved = proved_with_support(session, movements)
     openings = {each.commitment: each.opening for each in loans.openings(session, loan_id)}
     told = pledges.recorded_commitments(session, loan.pledge_id)
@@ -112,7 +113,7 @@ def source_of(session: Session, archive: Archive, loan_id: str) -> BundleSource:
         last_block=blocks[1],
         heads=tuple(sorted({_head(each) for each in proved}, key=lambda head: (head.site, head.size))),
         statements=tuple(_file(each) for each in proved),
-        media=_media(archive.store, proved),
+        media=_media(sources.store, proved),
         terms=_opening(openings, pledges.pledge(session, loan.pledge_id).terms),
         loan_events=tuple(_opening(openings, commitment) for commitment in told),
         documents={

@@ -13,11 +13,10 @@ import rlp
 from rlp.exceptions import RLPException
 
 from backend.errors import Invalid
+from contracts.artifacts import CONTRACTS
 from iot_bridge.evidence.canonical import MAX_INTEGER, canonical, read_json
 from iot_bridge.evidence.errors import EvidenceRefused
 from iot_bridge.evidence.statement import parse_entry
-
-CONTRACTS: Final = ("PartyRegistry", "EvidenceLog", "ReceiptRegistry", "PledgeRegistry")
 
 _STATEMENT: Final = re.compile(r"sites/[a-z0-9.-]{3,32}/([0-9]+)/([0-9]{10})\.entry")
 _BLOCK: Final = re.compile(r"ledger/blocks/([0-9]{10})\.json")

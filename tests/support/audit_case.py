@@ -17,6 +17,7 @@ from backend.loans.rules.loan import Loan, Payee, terms_content
 from backend.loans.rules.product import standard_product
 from backend.receipts.document import document_hash
 from backend.units import Money
+from contracts.artifacts import CONTRACTS
 from iot_bridge.evidence.body import Media, write_body
 from iot_bridge.evidence.canonical import canonical
 from iot_bridge.evidence.kinds import quantity_of
@@ -236,9 +237,6 @@ class CaseLife:
             loan_events=tuple(self.openings),
             documents={self.receipt: canonical(self.document)},
         )
-
-
-CONTRACTS: Final = ("PartyRegistry", "EvidenceLog", "ReceiptRegistry", "PledgeRegistry")
 
 
 def health(seq: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from backend.audit.actions import Archive, NothingToProve, OpeningUnknown, source_of, write_bundle
+from backend.audit.actions import NothingToProve, OpeningUnknown, Sources, source_of, write_bundle
 from backend.audit.build import build, write
 from backend.audit.case import Case
 from backend.audit.report import Outcome
@@ -30,12 +30,12 @@ from backend.parties import projection as parties
 from backend.pledges import projection as pledges
 from backend.receipts import projection as receipts
 from backend.receipts.actions import keep_document
-from contracts.artifacts import load
+from contracts.artifacts import CONTRACTS, load
 from iot_bridge.evidence.errors import EvidenceMissing
 from iot_bridge.evidence.message import StatementMessage
 from iot_bridge.evidence.statement import name32
 from iot_bridge.evidence.store import EvidenceStore
-from tests.support.audit_case import CONTRACTS, LOAN, SITE, CaseLife, loan_of
+from tests.support.audit_case import LOAN, SITE, CaseLife, loan_of
 from tests.support.ledger import LedgerInTests
 from tests.support.ledger_life import DEPOSITOR
 
@@ -68,21 +68,21 @@ def _fill(engine: Engine, played: CaseLife, ledger: LedgerInTests, openings: lis
 
 
 @pytest.fixture
-def archive(tmp_path: Path, played: CaseLife, case_ledger: LedgerInTests) -> Archive:
+def sources(tmp_path: Path, played: CaseLife, case_ledger: LedgerInTests) -> Sources:
     """The node, the deployment and every still."""
     store = EvidenceStore(tmp_path / "media")
     for speaker in played.speakers.values():
         for content in speaker.media.values():
             store.put(content)
-    return Archive(case_ledger.rpc, played.life.ledger.deployment, store)
+    return Sources(case_ledger.rpc, played.life.ledger.deployment, store)
 
 
 def test_the_bank_writes_a_bundle_that_verifies_without_it(
-    bank: Engine, archive: Archive, tmp_path: Path
+    bank: Engine, sources: Sources, tmp_path: Path
 ) -> None:
     path = tmp_path / "bundle.zip"
     with reading(bank) as session:
-        written = write_bundle(session, archive, LOAN, path)
+        written = write_bundle(session, sources, LOAN, path)
     report = verify(path.read_bytes())
     assert report.verified
     assert written.bytes == path.stat().st_size
@@ -96,37 +96,37 @@ def test_the_bank_writes_a_bundle_that_verifies_without_it(
 
 
 def test_the_same_case_gives_the_same_bytes_from_the_database_and_from_the_ledgers_life(
-    bank: Engine, archive: Archive, played: CaseLife, case: Case
+    bank: Engine, sources: Sources, played: CaseLife, case: Case
 ) -> None:
     with reading(bank) as session:
-        source = source_of(session, archive, LOAN)
+        source = source_of(session, sources, LOAN)
     assert source == played.source()
-    assert write(build(source, archive.rpc)) == write(case)
+    assert write(build(source, sources.rpc)) == write(case)
 
 
 def test_a_loan_that_is_not_pledged_or_not_known_has_no_bundle(
-    bank: Engine, archive: Archive, tmp_path: Path
+    bank: Engine, sources: Sources, tmp_path: Path
 ) -> None:
     with transaction(bank) as session:
         session.get_one(LoanRow, LOAN).pledge_id = None
     with reading(bank) as session:
         with pytest.raises(NothingToProve):
-            write_bundle(session, archive, LOAN, tmp_path / "bundle.zip")
+            write_bundle(session, sources, LOAN, tmp_path / "bundle.zip")
         with pytest.raises(LoanUnknown):
-            write_bundle(session, archive, "L-0", tmp_path / "bundle.zip")
+            write_bundle(session, sources, "L-0", tmp_path / "bundle.zip")
     assert not list(tmp_path.glob("*bundle*"))
 
 
 def test_no_bundle_is_written_while_a_still_or_an_opening_is_missing(
-    bank: Engine, archive: Archive, tmp_path: Path, played: CaseLife, case_ledger: LedgerInTests
+    bank: Engine, sources: Sources, tmp_path: Path, played: CaseLife, case_ledger: LedgerInTests
 ) -> None:
-    empty = Archive(archive.rpc, archive.deployment, EvidenceStore(tmp_path / "empty"))
+    empty = Sources(sources.rpc, sources.deployment, EvidenceStore(tmp_path / "empty"))
     with reading(bank) as session, pytest.raises(EvidenceMissing):
         write_bundle(session, empty, LOAN, tmp_path / "bundle.zip")
     forgetful = open_database(f"sqlite:///{tmp_path / 'forgetful.sqlite'}")
     _fill(forgetful, played, case_ledger, played.openings[:-1])
     with reading(forgetful) as session, pytest.raises(OpeningUnknown):
-        write_bundle(session, archive, LOAN, tmp_path / "bundle.zip")
+        write_bundle(session, sources, LOAN, tmp_path / "bundle.zip")
     forgetful.dispose()
     assert not list(tmp_path.glob("*bundle*"))
 
