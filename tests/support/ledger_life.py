@@ -8,7 +8,7 @@ a copy of it next to nothing; `LedgerLife.begin(Node(chain))` lives on the embed
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ OPERATOR: Final = "taihu-storage"
 LENDER: Final = "lake-bank"
 INSPECTOR: Final = "plain-inspection"
 PARTIES: Final = {DEPOSITOR: 1, OPERATOR: 2, LENDER: 4, INSPECTOR: 8}
-"""Party → capacity. Each acts by the key of its name; its two persons are `NAME.first` and `NAME.second`."""
+"""Party → capacity. Each acts by the key of its name; `lake-bank.first` and `….second` sign for the lender."""
 SITE: Final = "wuxi-yard-1"
 BRIDGE: Final = "bridge.1"
 FUSION: Final = "wuxi-fusion-1"
@@ -53,18 +53,44 @@ class Site:
 
     ledger: Ledger
     log: Log
+    name: str = SITE
+    operator: str = OPERATOR
+    bridge: str = BRIDGE
+    fusion: str = FUSION
     entries: list[SignedStatement] = field(default_factory=list)
     seq: int = 0
     prev: bytes = ZERO
 
-    def see(self, kind: str, subject: bytes, kg: int, *, signer: str = FUSION, **changes: Any) -> int:
+    @classmethod
+    def open(
+        cls,
+        ledger: Ledger,
+        *,
+        name: str = SITE,
+        operator: str = OPERATOR,
+        bridge: str = BRIDGE,
+        fusion: str = FUSION,
+    ) -> Site:
+        """Enrol a site of an enrolled operator with its fusion device, and open its log."""
+        until = ledger.chain.now + YEAR_S
+        enrol = ("enroller", "PartyRegistry")
+        facts = [ledger.address(bridge), hash_of("licence"), until, 600]
+        ledger.act(*enrol, "enrolSite", name32(name), name32(operator), *facts)
+        hosts = [name32(name), name32(operator), name32(LENDER)]
+        ledger.act(*enrol, "enrolDevice", name32(fusion), *hosts, ledger.address(fusion), until)
+        ledger.act(bridge, "EvidenceLog", "openLog", name32(name))
+        log, chain = Log(), ledger.chain
+        log.append(genesis_entry(chain_id=chain.chain_id, evidence_log=ledger.at("EvidenceLog"), site=name))
+        return cls(ledger, log, name, operator, bridge, fusion)
+
+    def see(self, kind: str, subject: bytes, kg: int, *, signer: str = "", **changes: Any) -> int:
         """Let the fusion device state something, `changes` being fields to state instead; its index."""
         chain = self.ledger.chain
         beacon = chain.block_number
         self.seq += 1
         facts: dict[str, Any] = {
-            "site": SITE,
-            "device": FUSION,
+            "site": self.name,
+            "device": self.fusion,
             "key_epoch": 1,
             "seq": self.seq,
             "prev": self.prev,
@@ -76,7 +102,7 @@ class Site:
             "quantity": kg,
             "body": hash_of(f"body {self.seq}"),
         }
-        return self.take(sign(Statement(**(facts | changes)), chain.key(signer), self.domain))
+        return self.take(sign(Statement(**(facts | changes)), chain.key(signer or self.fusion), self.domain))
 
     def take(self, signed: SignedStatement) -> int:
         """Put a signed statement into the log; its index."""
@@ -91,20 +117,20 @@ class Site:
 
     def anchor(self) -> Acted:
         """Anchor all that is in the log."""
-        head = self.ledger.ask("EvidenceLog", "latestHead", name32(SITE))
+        head = self.ledger.ask("EvidenceLog", "latestHead", name32(self.name))
         proof = self.log.consistency_proof(head["size"])
         return self.ledger.act(
-            BRIDGE, "EvidenceLog", "anchor", name32(SITE), self.log.size, self.log.root(), proof
+            self.bridge, "EvidenceLog", "anchor", name32(self.name), self.log.size, self.log.root(), proof
         )
 
     def witness(self, by: str = LENDER) -> Acted:
         """Witness the newest head."""
-        head = self.ledger.ask("EvidenceLog", "latestHead", name32(SITE))
-        return self.ledger.act(by, "EvidenceLog", "witness", name32(SITE), head["size"], head["root"])
+        head = self.ledger.ask("EvidenceLog", "latestHead", name32(self.name))
+        return self.ledger.act(by, "EvidenceLog", "witness", name32(self.name), head["size"], head["root"])
 
     def evidence(self, index: int, *, size: int | None = None) -> dict[str, Any]:
         """The `Evidence` of the statement at `index`, by the head of that size, else by the newest one."""
-        head = size or self.ledger.ask("EvidenceLog", "latestHead", name32(SITE))["size"]
+        head = size or self.ledger.ask("EvidenceLog", "latestHead", name32(self.name))["size"]
         signed = self.entries[index - 1]
         return {
             "statement": statement_argument(signed.statement),
@@ -146,25 +172,20 @@ class LedgerLife:
         """Deploy, enrol parties, persons, site and device, and open the log."""
         ledger = Ledger.on(chain)
         enrol_everybody(ledger)
-        ledger.act(BRIDGE, "EvidenceLog", "openLog", name32(SITE))
-        log = Log()
-        log.append(genesis_entry(chain_id=chain.chain_id, evidence_log=ledger.at("EvidenceLog"), site=SITE))
-        return cls(ledger, Site(ledger, log))
+        return cls(ledger, Site.open(ledger))
 
     def copy(self) -> LedgerLife:
         """A life of its own that has come as far; only on an `Evm`."""
         chain = self.ledger.chain
         assert isinstance(chain, Evm)
         ledger = self.ledger.copy_on(chain.copy())
-        site = Site(
-            ledger, copy.deepcopy(self.site.log), list(self.site.entries), self.site.seq, self.site.prev
-        )
-        return LedgerLife(ledger, site, self.nonces)
+        kept = {"log": copy.deepcopy(self.site.log), "entries": list(self.site.entries)}
+        return LedgerLife(ledger, replace(self.site, ledger=ledger, **kept), self.nonces)
 
     def request(self, masses: dict[str, int], **changes: Any) -> int:
         """Let the depositor ask for a receipt over pieces (name → kg); the request's id."""
         terms = {
-            "site": name32(SITE),
+            "site": name32(self.site.name),
             "bay": BAY,
             "commodity": COMMODITY,
             "grade": GRADE,
@@ -192,7 +213,7 @@ class LedgerLife:
         movements = self.take_in(masses)
         request = self.request(masses)
         document = hash_of("document of " + " ".join(masses))
-        acted = self.ledger.act(OPERATOR, "ReceiptRegistry", "issue", request, document, movements)
+        acted = self.ledger.act(self.site.operator, "ReceiptRegistry", "issue", request, document, movements)
         return int(acted.one("ReceiptIssued")["receiptId"])
 
     def endorse(self, receipts: list[int], *, expires_in_s: int = 24 * HOUR_S) -> int:
@@ -205,7 +226,7 @@ class LedgerLife:
 
     def attorn(self, pledge: int) -> Acted:
         """Let the operator acknowledge that it holds for the lender."""
-        return self.ledger.act(OPERATOR, "PledgeRegistry", "attorn", pledge, hash_of("terms"))
+        return self.ledger.act(self.site.operator, "PledgeRegistry", "attorn", pledge, hash_of("terms"))
 
     def register(self, pledge: int) -> Acted:
         """Let the lender record its filing and search."""
@@ -258,7 +279,9 @@ class LedgerLife:
     def deliver(self, order: int, masses: dict[str, int]) -> Acted:
         """Let pieces (name → kg) out and record their delivery."""
         movements = self.let_out(masses)
-        return self.ledger.act(OPERATOR, "ReceiptRegistry", "deliver", order, sum(masses.values()), movements)
+        return self.ledger.act(
+            self.site.operator, "ReceiptRegistry", "deliver", order, sum(masses.values()), movements
+        )
 
     def record(self, pledge: int, event: str) -> Acted:
         """Let the lender record an opaque event of the loan."""
@@ -311,23 +334,9 @@ class LedgerLife:
 
 
 def enrol_everybody(ledger: Ledger) -> None:
-    """Parties and their two persons each, the site and its fusion device, for a year from now."""
-    until = ledger.chain.now + YEAR_S
-
-    def enrol(function: str, *args: Any) -> None:
-        ledger.act("enroller", "PartyRegistry", function, *args)
-
+    """The parties, and the lender's two persons."""
+    enrol = ("enroller", "PartyRegistry")
     for party, capacity in PARTIES.items():
-        enrol("enrolParty", name32(party), ledger.address(party), capacity, hash_of(party))
+        ledger.act(*enrol, "enrolParty", name32(party), ledger.address(party), capacity, hash_of(party))
     for person in (f"{LENDER}.first", f"{LENDER}.second"):
-        enrol("enrolPerson", name32(LENDER), ledger.address(person))
-    enrol("enrolSite", name32(SITE), name32(OPERATOR), ledger.address(BRIDGE), hash_of("licence"), until, 600)
-    enrol(
-        "enrolDevice",
-        name32(FUSION),
-        name32(SITE),
-        name32(OPERATOR),
-        name32(LENDER),
-        ledger.address(FUSION),
-        until,
-    )
+        ledger.act(*enrol, "enrolPerson", name32(LENDER), ledger.address(person))
