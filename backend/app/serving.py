@@ -56,7 +56,7 @@ class Service:
         self.intake = Intake(
             bank.engine, bank.domain, bank.witness_key(), bank.wall, self._reactions.intake()
         )
-        self._ear = Subscriber(self._broker(), self.intake.receive)
+        self.ear = Subscriber(self._broker(), self.intake.receive)
 
     def start(self) -> None:
         """Catch up with the ledger, then listen.
@@ -66,11 +66,11 @@ class Service:
             NodeUnavailable: the node does not answer.
         """
         self._follower.catch_up()
-        self._ear.start()
+        self.ear.start()
 
     def stop(self) -> None:
         """Stop listening; what is decided and not carried out waits in the database."""
-        self._ear.stop()
+        self.ear.stop()
 
     def step(self) -> None:
         """Each part's next step. A node that does not answer is waited for; a broken promise is not.
@@ -80,8 +80,8 @@ class Service:
             ReorganisedBelowFinality: the ledger took back what it had called final.
             MirrorsDisagree: two programs derive different roots from the bank's own bytes.
         """
-        if self._ear.failure is not None:
-            raise EarStopped(why=str(self._ear.failure)) from self._ear.failure
+        if self.ear.failure is not None:
+            raise EarStopped(why=str(self.ear.failure)) from self.ear.failure
         for part in (self._follower.step, self._examine, self._outbox.step):
             self._while_node_answers(part)
         self._payments.step(self._bank.moment())

@@ -1,0 +1,97 @@
+"""The bank as a process: it starts only where it can serve, says when it listens, and stops in order."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from backend.app import Bank
+from backend.app.bank import AnotherChain
+from backend.app.serving import Service
+from backend.evidence.subscriber import BrokerUnavailable
+from backend.migrations import upgrade
+from backend.settings import Settings
+from contracts.deploy import Deployment
+from tests.backend.app.conftest import PASSWORD
+from tests.support.ledger import LedgerInTests
+from tests.support.ledger_life import LENDER
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    chosen = {
+        "LEDGER_URL": settings.ledger_url,
+        "DEPLOYMENT": str(settings.deployment),
+        "KEYSTORE": str(settings.keystore),
+        "KEYSTORE_PASSWORD": PASSWORD,
+        "BANK": settings.bank,
+        "WITNESS_SIGNER": settings.witness_signer,
+        "RAIL": settings.rail,
+        "DATA": str(settings.data),
+        "BROKER_PORT": str(settings.broker_port),
+    }
+    return os.environ | {f"TALLYSTICK_{name}": value for name, value in chosen.items()}
+
+
+@contextmanager
+def running(settings: Settings, command: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backend.cli", command],
+        cwd=ROOT,
+        env=environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_it_says_when_it_listens_and_ends_with_zero_when_asked_to(
+    settings: Settings, chain: LedgerInTests
+) -> None:
+    with running(settings, "migrate") as migrating:
+        assert migrating.wait(60) == 0
+    chain.seal(2)
+    with running(settings, "serve") as serving:
+        assert serving.stdout is not None
+        said = json.loads(serving.stdout.readline())
+        assert said == {"serving": LENDER, "chain_id": chain.rpc.chain_id()}
+        serving.send_signal(signal.SIGTERM)
+        _, errors = serving.communicate(timeout=30)
+        assert serving.returncode == 0
+    events = [json.loads(line)["event"] for line in errors.splitlines()]
+    assert "statements_subscribed" in events
+
+
+def test_it_does_not_start_on_a_database_of_another_form(settings: Settings) -> None:
+    with running(settings, "serve") as serving:
+        _, errors = serving.communicate(timeout=60)
+    assert serving.returncode == 1
+    assert "db.schema_outdated" in errors
+
+
+def test_it_does_not_start_on_another_chain_than_its_contracts(settings: Settings) -> None:
+    there = Deployment.load(settings.deployment)
+    Deployment(there.chain_id + 1, there.block, there.addresses).save(settings.deployment)
+    with pytest.raises(AnotherChain):
+        Bank.open(settings)
+
+
+def test_it_does_not_start_without_a_broker(settings: Settings) -> None:
+    deaf = settings.model_copy(update={"broker_port": 1})
+    bank = Bank.open(deaf)
+    upgrade(bank.engine)
+    with pytest.raises(BrokerUnavailable):
+        Service(bank).start()
+    bank.engine.dispose()
