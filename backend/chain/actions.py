@@ -44,6 +44,15 @@ def intend(
     session.flush()
 
 
+def fresh_key(session: Session, base: str) -> str:
+    """The key for another attempt at an act: `base`, or a numbered one where the ledger refused it before."""
+    key, attempt = base, 1
+    while (known := act_row(session, key)) is not None and known.state == ActState.REFUSED.value:
+        attempt += 1
+        key = f"{base}:{attempt}"
+    return key
+
+
 def act(session: Session, key: str) -> Act:
     """How far an act has come.
 

@@ -277,4 +277,5 @@ def _require(session: Session, pledge_id: int, state: PledgeState, terms: bytes,
 
 
 def _intend(session: Session, *, key: str, signer: str, function: str, args: dict[str, Any]) -> None:
-    chain.intend(session, key=key, signer=signer, contract=CONTRACT, function=function, args=args)
+    fresh = chain.fresh_key(session, key)
+    chain.intend(session, key=fresh, signer=signer, contract=CONTRACT, function=function, args=args)

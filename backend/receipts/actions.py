@@ -106,11 +106,10 @@ def request_issue(
     _require_uncovered(session, terms.fingerprints)
     require_same_terms(document, _ledger_terms(terms))
     found = keep_document(session, document, profile, now)
-    chain.intend(
+    _intend(
         session,
         key=f"request-issue:{to_hex(found)}",
         signer=signer,
-        contract=CONTRACT,
         function="requestIssue",
         args={
             "terms": {
@@ -146,11 +145,10 @@ def issue(session: Session, request_id: int, *, signer: str) -> None:
     arrivals = [movement_of(session, request.site, MOVEMENT_IN, each) for each in request.fingerprints]
     require_mass_agrees(request.mass_kg, sum(each.quantity for each in arrivals))
     evidence = [evidence_for(session, each.id) for each in arrivals]
-    chain.intend(
+    _intend(
         session,
         key=f"issue:{request_id}:{evidence[0]['headSize']}",
         signer=signer,
-        contract=CONTRACT,
         function="issue",
         args={"requestId": request_id, "document": request.document, "movements": evidence},
     )
@@ -179,11 +177,10 @@ def order_release(
     people = two_people_in_role(session, *officers, Role.COLLATERAL_OFFICER)
     terms = _release_terms(session, wish, now)
     signed = desk.signed_by_two(RELEASE_ORDER, terms, contract=CONTRACT, people=people, now=now)
-    chain.intend(
+    _intend(
         session,
         key=_order_key(wish),
         signer=signer,
-        contract=CONTRACT,
         function="orderRelease",
         args={"terms": terms, "signed": signed},
     )
@@ -191,11 +188,10 @@ def order_release(
 
 def order_release_by_holder(session: Session, wish: ReleaseWish, *, signer: str, now: datetime) -> None:
     """Intend the holder's leave for goods of a receipt that is not pledged; raises as `order_release`."""
-    chain.intend(
+    _intend(
         session,
         key=_order_key(wish),
         signer=signer,
-        contract=CONTRACT,
         function="orderReleaseByHolder",
         args={"terms": _release_terms(session, wish, now)},
     )
@@ -220,11 +216,10 @@ def deliver(session: Session, order_id: int, fingerprints: tuple[bytes, ...], *,
     departures = [movement_of(session, receipt.site, MOVEMENT_OUT, each) for each in fingerprints]
     mass_kg = _deliverable_kg(order, receipt, sum(each.quantity for each in departures))
     evidence = [evidence_for(session, each.id) for each in departures]
-    chain.intend(
+    _intend(
         session,
         key=f"deliver:{order_id}:{to_hex(departures[0].id)}:{evidence[0]['headSize']}",
         signer=signer,
-        contract=CONTRACT,
         function="deliver",
         args={"orderId": order_id, "massKg": mass_kg, "movements": evidence},
     )
@@ -342,3 +337,8 @@ def _deliverable_kg(order: Order, receipt: Receipt, weighed_kg: int) -> int:
         return weighed_kg
     require_within_order(order, left_kg, weighed_kg)
     return left_kg
+
+
+def _intend(session: Session, *, key: str, signer: str, function: str, args: dict[str, Any]) -> None:
+    fresh = chain.fresh_key(session, key)
+    chain.intend(session, key=fresh, signer=signer, contract=CONTRACT, function=function, args=args)

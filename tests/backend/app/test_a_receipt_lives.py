@@ -1,19 +1,32 @@
 """From coils at the gate to goods delivered, on a real ledger: every act leaves through the bank's outbox."""
 
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 
 import pytest
 
 from backend.alerts.actions import standing_alerts
-from backend.evidence.rules import NotYetWitnessed
+from backend.chain import actions as chain
+from backend.chain.rules import ActState
+from backend.evidence.rules import MovementMissing, NotYetWitnessed
+from backend.evidence.support import movement_of
+from backend.identity.rules import SamePerson
 from backend.pledges import actions as pledges
-from backend.pledges.rules import PledgeIncomplete, PledgeState, PledgeStateIs, ReceiptsStillPledged
+from backend.pledges.rules import (
+    PledgeIncomplete,
+    PledgeState,
+    PledgeStateIs,
+    ReceiptAlreadyPledged,
+    ReceiptsStillPledged,
+)
 from backend.receipts import actions as receipts
 from backend.receipts.document import document_hash
 from backend.receipts.rules import (
     IssueTerms,
+    OrderExceeded,
     PieceAlreadyCovered,
+    PieceForeign,
     ReceiptState,
     RequestNotOpen,
     RequestState,
@@ -197,3 +210,89 @@ def test_an_exit_nobody_ordered_is_an_alert_before_anything_is_anchored(world: W
     (alert,) = world.look(standing_alerts)
     assert (alert.kind.value, alert.facts["why"]) == ("unauthorised_exit", "no_order")
     assert alert.facts["piece"] == "0x" + ONE.hex()
+
+
+def test_an_act_that_the_ledger_refused_can_be_decided_again(world: World) -> None:
+    receipt = issued(world)
+    now = world.bank.wall.now()
+    bank, later = name32(LENDER), now + timedelta(hours=12)
+    world.do(
+        lambda s: pledges.endorse(
+            s, (receipt,), pledgee=bank, terms=TERMS, expires_at=later, signer=DEPOSITOR
+        )
+    )
+    world.settle()
+
+    def attorn() -> None:
+        world.do(lambda s: pledges.attorn(s, 1, terms=TERMS, signer=OPERATOR, now=now))
+        world.settle()
+
+    suspend = partial(
+        world.life.ledger.act, "guardian", "PartyRegistry", "suspendParty", party=name32(OPERATOR)
+    )
+    suspend(suspended=True)
+    attorn()
+    refused = world.look(lambda s: chain.act(s, "attorn:1"))
+    assert (refused.state, refused.refusal) == (ActState.REFUSED, "PartyIsSuspended")
+    suspend(suspended=False)
+    attorn()
+    assert world.look(lambda s: chain.act(s, "attorn:1:2")).state is ActState.CONFIRMED
+    assert world.look(lambda s: pledges.pledge(s, 1)).attorned_at is not None
+
+
+def test_a_second_pledge_of_a_pledged_receipt_is_refused(world: World) -> None:
+    receipt = issued(world)
+    pledge = pledged(world, receipt)
+    later = world.bank.wall.now() + timedelta(hours=12)
+    with pytest.raises(ReceiptAlreadyPledged) as refusal:
+        world.do(
+            lambda s: pledges.endorse(
+                s, (receipt,), pledgee=name32(LENDER), terms=b"\x03" * 32, expires_at=later, signer=DEPOSITOR
+            )
+        )
+    assert refusal.value.facts == {"receipt": receipt, "pledge": pledge}
+
+
+def test_one_person_does_not_make_two(world: World) -> None:
+    receipt = issued(world)
+    pledged(world, receipt)
+    now = world.bank.wall.now()
+    wish = receipts.ReleaseWish(
+        receipt_id=receipt,
+        mass_kg=1,
+        gate=CAMERA,
+        opens_at=now,
+        closes_at=now + timedelta(hours=1),
+        to=name32(DEPOSITOR),
+    )
+    twice = (OFFICERS[0], OFFICERS[0])
+    with pytest.raises(SamePerson):
+        world.do(
+            lambda s: receipts.order_release(
+                s, wish, officers=twice, desk=world.bank.signing, signer=LENDER, now=now
+            )
+        )
+
+
+def test_a_movement_that_was_used_proves_nothing_more(world: World) -> None:
+    receipt = issued(world)
+    pledged(world, receipt)
+    order = ordered(world, receipt, COILS[ONE])
+    world.witnessed(*world.moves("out", ONE, COILS[ONE]))
+    world.do(lambda s: receipts.deliver(s, order, (ONE,), signer=OPERATOR))
+    world.settle()
+    with pytest.raises(MovementMissing):
+        world.look(lambda s: movement_of(s, name32(SITE), "movement.out", ONE))
+    with pytest.raises(PieceForeign):
+        world.do(lambda s: receipts.deliver(s, order, (ONE,), signer=OPERATOR))
+
+
+def test_a_departure_heavier_than_ordered_alerts_and_is_not_delivered(world: World) -> None:
+    receipt = issued(world)
+    pledged(world, receipt)
+    order = ordered(world, receipt, COILS[ONE] - 100)
+    world.witnessed(*world.moves("out", ONE, COILS[ONE]))
+    (alert,) = world.look(standing_alerts)
+    assert alert.facts["why"] == "heavier"
+    with pytest.raises(OrderExceeded):
+        world.do(lambda s: receipts.deliver(s, order, (ONE,), signer=OPERATOR))
