@@ -1,22 +1,23 @@
-"""Follows the ledger: raw logs, cursor and projections move together in one transaction, or not at all.
+"""Follows the ledger block by block: raw logs, cursor and projections move in one transaction, or not at all.
 
-1. Up to the final block, logs come by ranges that adapt to the node; above it, block by block by hash.
-2. Every block's parent is checked; a reorganisation is undone back to the fork, and one below finality stops.
-3. Only events of final blocks reach the projectors, in the ledger's order, each once.
+1. Where the follower stands is read; then the node is asked, with no transaction open.
+2. If the node no longer has our newest block, we go back to the fork; one below finality stops.
+3. Up to the final block, blocks come by ranges; above it, one by one with logs by block hash.
+4. If nobody else moved meanwhile, blocks, logs, cursor and projections are written in one transaction.
+5. Only events of final blocks reach the projectors, in the ledger's order, each once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from eth_bloom.bloom import BloomFilter
 from eth_utils.address import to_checksum_address
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from backend.chain.rules import LedgerEvent, LogsWithheld, ReorganisedBelowFinality
+from backend.chain.fetching import Fetcher, FoundLog, Header, Stretch
+from backend.chain.rules import LedgerEvent, ReorganisedBelowFinality
 from backend.chain.tables import (
     BlockRow,
     CursorRow,
@@ -24,15 +25,17 @@ from backend.chain.tables import (
     block_row,
     cursor_row,
     drop_above,
+    drop_silent_blocks,
     logs_between,
-    newest_block_upto,
+    position,
 )
-from backend.db import from_hex, transaction
+from backend.db import reading, transaction
 from contracts.artifacts import Artifact
-from contracts.rpc import NodeRefused, NodeUnavailable, Rpc
+from contracts.rpc import NodeUnavailable, Rpc
 
-MOST_BLOCKS: Final = 4_096
+NOTHING: Final = Stretch()
 TAIL_BLOCKS: Final = 32
+BACK_AT_ONCE: Final = 64
 log = structlog.get_logger(__name__)
 Projector = Callable[[Session, LedgerEvent], None]
 """Brings a projection up to a confirmed event; ignores events that are not its own."""
@@ -46,180 +49,180 @@ class Followed:
     start_block: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the follower is: the newest block it saw, its hash, and the newest whose events it projected."""
+
+    seen: int
+    projected: int
+    tip: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a look at the node came to: back to block `back_to`, if not None; then on with the stretch."""
+
+    back_to: int | None = None
+    stretch: Stretch = NOTHING
+
+
+STAY: Final = Move()
+
+
 class Follower:
     """One reader of one ledger into one database."""
 
     def __init__(self, rpc: Rpc, engine: Engine, followed: Followed, projectors: Sequence[Projector]) -> None:
-        self._rpc = rpc
         self._engine = engine
         self._followed = followed
         self._projectors = projectors
-        self._range = 256
+        self._fetcher = Fetcher(rpc, followed.contracts)
 
     def step(self) -> int:
-        """Take what comes next, at most one range; how many blocks that were, 0 when there is nothing new.
+        """Take what comes next, at most one range; how many blocks we moved, 0 when nothing is new.
+
+        Whatever is raised, nothing has changed.
 
         Raises:
-            NodeUnavailable: the node does not answer; nothing has changed.
+            NodeUnavailable: the node does not answer, is behind us or contradicts itself.
             ReorganisedBelowFinality: the ledger broke its promise.
             LogsWithheld: the node keeps logs back.
         """
-        final, newest = self._rpc.batch(
-            [("eth_getBlockByNumber", ["finalized", False]), ("eth_getBlockByNumber", ["latest", False])]
-        )
-        final_number = int(final["number"], 16)
+        standing = self._standing()
+        final, newest = self._fetcher.heads()
+        move = self._look(standing, final, newest)
+        if move is None or (move == STAY and min(standing.seen, final.number) <= standing.projected):
+            return 0
         with transaction(self._engine) as session:
             cursor = cursor_row(session, self._followed.start_block)
-            before = cursor.seen
-            if before < final_number:
-                self._take_range(session, cursor, min(final_number, before + self._range))
-            elif not self._undo_reorganisation(session, cursor):
-                self._take_tail(session, cursor, min(int(newest["number"], 16), before + TAIL_BLOCKS))
-            self._project(session, cursor, final_number)
-            return max(0, cursor.seen - before)
+            if (cursor.seen, cursor.projected) != (standing.seen, standing.projected):
+                return 0  # another follower was quicker
+            if move.back_to is not None:
+                self._go_back(session, cursor, move.back_to)
+            _remember(session, cursor, move.stretch, final)
+            self._project(session, cursor, final)
+            return abs(cursor.seen - standing.seen) + (move.back_to is not None)
 
     def catch_up(self) -> None:
         """Step until nothing new is there."""
         while self.step():
             pass
 
-    def _take_range(self, session: Session, cursor: CursorRow, last: int) -> None:
-        first = cursor.seen + 1
-        wanted = {"fromBlock": hex(first), "toBlock": hex(last), "address": list(self._followed.contracts)}
-        try:
-            logs = self._rpc.call("eth_getLogs", wanted)
-        except (NodeRefused, NodeUnavailable):
-            if self._range == 1:
-                raise
-            self._range //= 2
-            log.info("range_halved", blocks=self._range)
-            self._take_range(session, cursor, min(last, cursor.seen + self._range))
-            return
-        numbers = sorted({int(each["blockNumber"], 16) for each in logs} | {first, last})
-        headers = self._headers(numbers)
-        if not self._follows(session, cursor, headers[first]):
-            self._undo_reorganisation(session, cursor)
-            return
-        for number in numbers:
-            self._remember_block(session, headers[number])
-        for each in logs:
-            if each["blockHash"] != headers[int(each["blockNumber"], 16)]["hash"]:
-                raise ReorganisedBelowFinality(block=int(each["blockNumber"], 16))
-            self._remember_log(session, each)
-        cursor.seen = last
-        self._range = min(MOST_BLOCKS, self._range * 2)
+    def _standing(self) -> Standing:
+        with reading(self._engine) as session:
+            at = position(session)
+            if at is None:
+                before = self._followed.start_block - 1
+                return Standing(before, before, None)
+            tip = block_row(session, at.seen)
+            return Standing(at.seen, at.projected, None if tip is None else tip.hash)
 
-    def _take_tail(self, session: Session, cursor: CursorRow, last: int) -> None:
-        for number in range(cursor.seen + 1, last + 1):
-            header = self._header_at(number)
-            if header is None or not self._follows(session, cursor, header):
-                return  # the ledger moved underneath; the next step sees what it became
-            wanted = {"blockHash": header["hash"], "address": list(self._followed.contracts)}
-            logs = self._rpc.call("eth_getLogs", wanted)
-            self._require_not_withheld(header, logs)
-            self._remember_block(session, header)
-            for each in logs:
-                self._remember_log(session, each)
-            cursor.seen = number
-            session.flush()
+    def _look(self, standing: Standing, final: Header, newest: Header) -> Move | None:
+        """Where to go, None when the node changed its mind while it was asked."""
+        if newest.number < standing.projected:
+            raise NodeUnavailable(newest=newest.number, why=f"it is behind our block {standing.projected}")
+        fork = self._fork(standing)
+        if fork < standing.seen:
+            return Move(back_to=fork)
+        first = standing.seen + 1
+        if first <= final.number:
+            stretch = self._fetcher.final(first, final.number)
+        elif first <= newest.number:
+            stretch = self._fetcher.unsettled(first, min(newest.number, standing.seen + TAIL_BLOCKS))
+        else:
+            return STAY
+        if stretch.headers and standing.tip not in (None, stretch.headers[0].parent):
+            return None  # the next step goes back
+        return Move(stretch=stretch)
 
-    def _require_not_withheld(self, header: dict[str, Any], logs: list[Any]) -> None:
-        """An empty answer where the header's bloom names a contract is asked for once more, by receipts."""
-        bloom = BloomFilter(int(header["logsBloom"], 16))
-        named = [a for a in self._followed.contracts if bytes.fromhex(a[2:]) in bloom]
-        if logs or not named:
-            return
-        receipts = self._rpc.call("eth_getBlockReceipts", header["hash"])
-        if receipts is None or any(
-            each["address"].lower() in self._followed.contracts
-            for receipt in receipts
-            for each in receipt["logs"]
-        ):
-            raise LogsWithheld(block=int(header["number"], 16), contracts=named)
+    def _fork(self, standing: Standing) -> int:
+        """The newest block of ours that the node still has; none below the projected one is looked at.
 
-    def _header_at(self, number: int) -> dict[str, Any] | None:
-        header: dict[str, Any] | None = self._rpc.batch([("eth_getBlockByNumber", [hex(number), False])])[0]
-        return header
+        Raises:
+            ReorganisedBelowFinality: the projected one is gone as well.
+        """
+        top = standing.seen
+        while top >= max(standing.projected, self._followed.start_block):
+            bottom = max(top - BACK_AT_ONCE + 1, standing.projected, self._followed.start_block)
+            if top == standing.seen:
+                bottom = top  # mostly nothing has happened, and one header says so
+            there = {header.number: header.hash for header in self._fetcher.headers(bottom, top)}
+            with reading(self._engine) as session:
+                ours = {number: block_row(session, number) for number in range(bottom, top + 1)}
+            for number in range(top, bottom - 1, -1):
+                held = ours[number]
+                if held is not None and there.get(number) == held.hash:
+                    return number
+            top = bottom - 1
+        if standing.projected >= self._followed.start_block:
+            raise ReorganisedBelowFinality(block=standing.projected)
+        return standing.projected
 
-    def _headers(self, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
-        answers = self._rpc.batch([("eth_getBlockByNumber", [hex(number), False]) for number in numbers])
-        missing = [number for number, header in zip(numbers, answers, strict=True) if header is None]
-        if missing:
-            raise NodeUnavailable(
-                url=self._rpc.url, method="eth_getBlockByNumber", why=f"no block {missing[0]}"
-            )
-        return dict(zip(numbers, answers, strict=True))
-
-    def _follows(self, session: Session, cursor: CursorRow, header: dict[str, Any]) -> bool:
-        tip = block_row(session, cursor.seen)
-        return tip is None or header["parentHash"] == "0x" + tip.hash.hex()
-
-    def _undo_reorganisation(self, session: Session, cursor: CursorRow) -> bool:
-        """Go back to the newest block that the node still has; False when nothing was reorganised."""
-        top = cursor.seen
-        tip = newest_block_upto(session, top)
-        while tip is not None:
-            there = self._header_at(tip.number)
-            if there is not None and there["hash"] == "0x" + tip.hash.hex():
-                break
-            if tip.number <= cursor.projected:
-                raise ReorganisedBelowFinality(block=tip.number, held="0x" + tip.hash.hex())
-            tip = newest_block_upto(session, tip.number - 1)
-        fork = self._followed.start_block - 1 if tip is None else tip.number
-        if fork >= top:
-            return False
+    def _go_back(self, session: Session, cursor: CursorRow, fork: int) -> None:
+        log.warning("ledger_reorganised", seen=cursor.seen, back_to=fork)
         drop_above(session, fork)
-        cursor.seen = max(fork, cursor.projected)
-        log.warning("ledger_reorganised", seen=top, back_to=cursor.seen)
-        return True
+        cursor.seen = fork
 
-    def _project(self, session: Session, cursor: CursorRow, final_number: int) -> None:
-        last = min(cursor.seen, final_number)
+    def _project(self, session: Session, cursor: CursorRow, final: Header) -> None:
+        last = min(cursor.seen, final.number)
         if last <= cursor.projected:
             return
-        session.flush()
+        held = block_row(session, last)
+        if last == final.number and held is not None and held.hash != final.hash:
+            return  # our newest blocks were replaced by final ones; the next step goes back
         for row, block in logs_between(session, cursor.projected + 1, last):
-            event = self._event(row, block)
+            event = event_of(row, block, self._followed.contracts)
             for projector in self._projectors:
                 projector(session, event)
+        drop_silent_blocks(session, cursor.projected, last)
         cursor.projected = last
         session.flush()
 
-    def _event(self, row: LogRow, block: BlockRow) -> LedgerEvent:
-        artifact = self._followed.contracts[row.address]
-        topics = [bytes.fromhex(topic[2:]) for topic in row.topics]
-        name, args = artifact.decode_log(topics, row.data)
-        for each in artifact.events[topics[0]].inputs:
-            if each.type == "address":  # the codec gives them in lower case
-                args[each.name] = to_checksum_address(args[each.name])
-        return LedgerEvent(
-            contract=artifact.contract,
-            name=name,
-            args=args,
-            block_number=row.block_number,
-            block_hash=row.block_hash,
-            log_index=row.log_index,
-            tx_hash=row.tx_hash,
-            block_time=block.time,
-        )
 
-    @staticmethod
-    def _remember_block(session: Session, header: dict[str, Any]) -> None:
-        number = int(header["number"], 16)
-        if block_row(session, number) is None:
-            time = datetime.fromtimestamp(int(header["timestamp"], 16), UTC)
-            session.add(BlockRow(number=number, hash=from_hex(header["hash"]), time=time))
+def _remember(session: Session, cursor: CursorRow, stretch: Stretch, final: Header) -> None:
+    """Keep logs and move on; of final blocks only those with logs are kept, and the last."""
+    spoke = {found.block_number for found in stretch.logs}
+    last = stretch.headers[-1].number if stretch.headers else cursor.seen
+    for header in stretch.headers:
+        if header.number > final.number or header.number in spoke or header.number == last:
+            session.add(BlockRow(number=header.number, hash=header.hash, time=header.time))
+    for found in stretch.logs:
+        session.add(_row(found))
+    cursor.seen = last
+    session.flush()
 
-    @staticmethod
-    def _remember_log(session: Session, found: dict[str, Any]) -> None:
-        session.add(
-            LogRow(
-                block_hash=from_hex(found["blockHash"]),
-                log_index=int(found["logIndex"], 16),
-                block_number=int(found["blockNumber"], 16),
-                address=found["address"].lower(),
-                tx_hash=from_hex(found["transactionHash"]),
-                topics=found["topics"],
-                data=bytes.fromhex(found["data"][2:]),
-            )
-        )
+
+def _row(found: FoundLog) -> LogRow:
+    return LogRow(
+        block_hash=found.block_hash,
+        log_index=found.log_index,
+        block_number=found.block_number,
+        address=found.address,
+        tx_hash=found.tx_hash,
+        topics=list(found.topics),
+        data=found.data,
+    )
+
+
+def event_of(row: LogRow, block: BlockRow, contracts: Mapping[str, Artifact]) -> LedgerEvent:
+    """A stored log as the event it is.
+
+    Raises:
+        NotInAbi: the contract at this address declares no such event.
+    """
+    artifact = contracts[row.address]
+    topics = [bytes.fromhex(topic[2:]) for topic in row.topics]
+    name, args = artifact.decode_log(topics, row.data)
+    for each in artifact.events[topics[0]].inputs:
+        if each.type == "address":  # the codec gives them in lower case
+            args[each.name] = to_checksum_address(args[each.name])
+    return LedgerEvent(
+        contract=artifact.contract,
+        name=name,
+        args=args,
+        block_number=row.block_number,
+        block_hash=row.block_hash,
+        log_index=row.log_index,
+        tx_hash=row.tx_hash,
+        block_time=block.time,
+    )

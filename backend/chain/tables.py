@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, LargeBinary, UniqueConstraint, delete
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from backend.chain.rules import Act, ActState, ActUnknown
@@ -71,7 +71,7 @@ class ActRow(SQLModel, table=True):
 
 def cursor_row(session: Session, start: int) -> CursorRow:
     """The cursor, made to begin at block `start` where there is none."""
-    row = session.get(CursorRow, _ONE)
+    row = position(session)
     if row is None:
         row = CursorRow(seen=start - 1, projected=start - 1)
         session.add(row)
@@ -79,21 +79,20 @@ def cursor_row(session: Session, start: int) -> CursorRow:
     return row
 
 
+def position(session: Session) -> CursorRow | None:
+    """Where the follower is; None before the first block was followed."""
+    return session.get(CursorRow, _ONE)
+
+
 def projected_to(session: Session) -> int | None:
     """The height up to which events were projected; None before the first block was followed."""
-    row = session.get(CursorRow, _ONE)
+    row = position(session)
     return None if row is None else row.projected
 
 
 def block_row(session: Session, number: int) -> BlockRow | None:
     """The followed block of that number."""
     return session.get(BlockRow, number)
-
-
-def newest_block_upto(session: Session, number: int) -> BlockRow | None:
-    """The highest followed block that is not above `number`."""
-    query = select(BlockRow).where(BlockRow.number <= number).order_by(col(BlockRow.number).desc()).limit(1)
-    return session.exec(query).first()
 
 
 def logs_between(session: Session, first: int, last: int) -> list[tuple[LogRow, BlockRow]]:
@@ -110,11 +109,15 @@ def logs_between(session: Session, first: int, last: int) -> list[tuple[LogRow, 
 
 def drop_above(session: Session, number: int) -> None:
     """Forget every block and log above `number`."""
-    for log in session.exec(select(LogRow).where(LogRow.block_number > number)).all():
-        session.delete(log)
-    for block in session.exec(select(BlockRow).where(BlockRow.number > number)).all():
-        session.delete(block)
-    session.flush()
+    session.exec(delete(LogRow).where(col(LogRow.block_number) > number))
+    session.exec(delete(BlockRow).where(col(BlockRow.number) > number))
+
+
+def drop_silent_blocks(session: Session, first: int, last: int) -> None:
+    """Forget the blocks without logs from `first` on and below `last`; their events were all projected."""
+    spoke = select(LogRow.block_number).where(LogRow.block_number >= first, LogRow.block_number < last)
+    number = col(BlockRow.number)
+    session.exec(delete(BlockRow).where(number >= first, number < last, number.not_in(spoke)))
 
 
 def act_row(session: Session, key: str) -> ActRow | None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import random
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,14 @@ from eth_abi.abi import encode
 from eth_bloom.bloom import BloomFilter
 from eth_utils.address import to_checksum_address
 from sqlalchemy import Engine
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from backend.chain.follower import Followed, Follower
 from backend.chain.rules import LedgerEvent, LogsWithheld, ReorganisedBelowFinality
-from backend.chain.tables import count_logs
+from backend.chain.tables import BlockRow, count_logs
 from backend.db import create_schema, open_database, reading
 from contracts.artifacts import load
-from contracts.rpc import NodeRefused, Rpc
+from contracts.rpc import NodeRefused, NodeUnavailable, Rpc
 
 ADDRESS = "0x" + "ab" * 20
 EVENT = next(each for each in load("PartyRegistry").events.values() if each.name == "PersonEnrolled")
@@ -33,6 +35,8 @@ class ForkingNode(Rpc):
         self.final = 0
         self.most_blocks = 10_000
         self.withholds = False
+        self.unrest = 0.0
+        self.lies: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = list
         self.grow(1)
 
     def grow(self, count: int) -> None:
@@ -74,7 +78,19 @@ class ForkingNode(Rpc):
     def logs(self, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [log for block in blocks for log in block["logs"]]
 
+    def live(self) -> None:
+        """Something happens: blocks come, are replaced, or become final."""
+        choice, newest = self.random.random(), len(self.blocks) - 1
+        if choice < 0.45:
+            self.grow(self.random.randint(1, 4))
+        elif choice < 0.75 and self.final < newest:
+            self.reorganise()
+        elif choice < 0.9:
+            self.final = self.random.randint(self.final, max(self.final, newest - 1))
+
     def call(self, method: str, *params: Any) -> Any:
+        if self.random.random() < self.unrest:
+            self.live()
         if method == "eth_getBlockByNumber":
             tags = {"latest": len(self.blocks) - 1, "finalized": self.final}
             number = tags[params[0]] if params[0] in tags else int(params[0], 16)
@@ -84,11 +100,13 @@ class ForkingNode(Rpc):
         asked = params[0]
         if "blockHash" in asked:
             found = [block for block in self.blocks if block["hash"] == asked["blockHash"]]
-            return [] if self.withholds else self.logs(found)
+            if not found:
+                raise NodeRefused(method=method, said="unknown block")
+            return [] if self.withholds else self.lies(self.logs(found))
         first, last = int(asked["fromBlock"], 16), int(asked["toBlock"], 16)
         if last - first >= self.most_blocks:
             raise NodeRefused(method=method, said="too many blocks")
-        return self.logs(self.blocks[first : last + 1])
+        return [] if self.withholds else self.lies(self.logs(self.blocks[first : last + 1]))
 
     def batch(self, requests: Any) -> list[Any]:
         return [self.call(method, *params) for method, params in requests]
@@ -108,34 +126,142 @@ def followed(node: ForkingNode, bank: Engine, seen: list[LedgerEvent]) -> Follow
     return Follower(node, bank, Followed({ADDRESS: load("PartyRegistry")}, start_block=0), [remember])
 
 
-@pytest.mark.parametrize("seed", range(25))
+def places(node: ForkingNode) -> list[tuple[str, int]]:
+    """Where a fresh look finds all logs: block hash and index."""
+    return [(log["blockHash"], int(log["logIndex"], 16)) for log in node.logs(node.blocks)]
+
+
+@pytest.mark.parametrize("seed", range(12))
 def test_every_event_of_a_final_block_is_projected_once_in_order_through_reorganisations(
     bank: Engine, seed: int
 ) -> None:
     node, seen = ForkingNode(seed), []
     node.most_blocks = node.random.choice((1, 3, 50))
+    node.grow(node.random.choice((2, 40)))
+    node.unrest = node.random.choice((0.0, 0.2, 0.6))  # it may change between any two requests of one step
     follower = followed(node, bank, seen)
-    node.grow(40)
     for _ in range(60):
-        choice = node.random.random()
-        if choice < 0.35:
-            node.grow(node.random.randint(1, 4))
-        elif choice < 0.6 and node.final < len(node.blocks) - 1:
-            node.reorganise()
-        elif choice < 0.75:
-            node.final = node.random.randint(node.final, max(node.final, len(node.blocks) - 2))
+        node.live()
         if node.random.random() < 0.1:
             follower = followed(node, bank, seen)
-        follower.step()
-    node.final = len(node.blocks) - 1
+        with suppress(NodeUnavailable):
+            follower.step()
+    node.unrest, node.final = 0.0, len(node.blocks) - 1
     follower.catch_up()
-    wanted = [(int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in node.logs(node.blocks)]
-    assert [(event.block_number, event.log_index) for event in seen] == wanted
-    assert ["0x" + event.block_hash.hex() for event in seen] == [
-        log["blockHash"] for log in node.logs(node.blocks)
-    ]
+    assert [("0x" + event.block_hash.hex(), event.log_index) for event in seen] == places(node)
     with reading(bank) as session:
-        assert count_logs(session) == len(wanted)
+        assert count_logs(session) == len(seen) > 0
+
+
+def test_of_two_followers_on_one_database_each_event_is_still_projected_once(bank: Engine) -> None:
+    node, seen = ForkingNode(7), []
+    first, second = followed(node, bank, seen), followed(node, bank, seen)
+    slow = first._look
+
+    def overtaken(*standing: Any) -> Any:
+        move = slow(*standing)
+        second.step()
+        return move
+
+    first._look = overtaken  # type: ignore[method-assign]
+    for _ in range(20):
+        node.grow(3)
+        node.final = len(node.blocks) - 3
+        first.step()
+    node.final = len(node.blocks) - 1
+    second.catch_up()
+    assert [("0x" + event.block_hash.hex(), event.log_index) for event in seen] == places(node)
+
+
+class TwoNodes(ForkingNode):
+    """One URL behind which two nodes stand: `other` still answers what is asked about blocks up to `upto`."""
+
+    other: ForkingNode
+    upto = -1
+
+    def call(self, method: str, *params: Any) -> Any:
+        if (
+            method == "eth_getBlockByNumber"
+            and params[0].startswith("0x")
+            and int(params[0], 16) <= self.upto
+        ):
+            return self.other.call(method, *params)
+        return super().call(method, *params)
+
+
+@pytest.mark.parametrize(("final", "upto"), [(15, 20), (25, 20), (15, 40)])
+def test_blocks_that_one_of_two_nodes_still_has_are_not_projected_when_the_other_has_final_ones(
+    bank: Engine, final: int, upto: int
+) -> None:
+    node, seen = TwoNodes(8), []
+    node.grow(9)
+    node.other = ForkingNode(9)
+    node.other.blocks = list(node.blocks)
+    node.other.grow(11)
+    node.grow(21)
+    followed(node.other, bank, seen).catch_up()
+    node.final, node.upto = final, upto
+    follower = followed(node, bank, seen)
+    follower.step()
+    assert all(event.block_number < 10 for event in seen)
+    node.upto, node.final = -1, len(node.blocks) - 1
+    follower.catch_up()
+    assert [("0x" + event.block_hash.hex(), event.log_index) for event in seen] == places(node)
+
+
+def test_of_final_blocks_only_those_with_logs_are_kept(bank: Engine) -> None:
+    node, seen = ForkingNode(5), []
+    follower = followed(node, bank, seen)
+    for _ in range(10):
+        node.grow(6)
+        node.final = len(node.blocks) - 1 - node.random.randint(0, 4)
+        follower.catch_up()
+    with reading(bank) as session:
+        kept = {row.number for row in session.exec(select(BlockRow)).all()}
+    spoke = {int(log["blockNumber"], 16) for log in node.logs(node.blocks)}
+    assert kept == spoke | set(range(node.final, len(node.blocks)))
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda logs: logs[::-1],
+        lambda logs: logs + logs[-1:],
+        lambda logs: [{**log, "blockHash": "0x" + "11" * 32} for log in logs],
+        lambda logs: [{**log, "address": "0x" + "cd" * 20} for log in logs],
+        lambda logs: [{**log, "blockNumber": hex(int(log["blockNumber"], 16) + 1)} for log in logs],
+    ],
+)
+@pytest.mark.parametrize("final", [0, 30])
+def test_an_answer_that_does_not_fit_together_changes_nothing(
+    bank: Engine, lie: Callable[[list[dict[str, Any]]], list[dict[str, Any]]], final: int
+) -> None:
+    node, seen = ForkingNode(4), []
+    node.grow(30)
+    node.final, node.lies = final, lie
+    follower = followed(node, bank, seen)
+    with pytest.raises(NodeUnavailable):
+        follower.catch_up()
+    node.lies, node.final = list, 30
+    follower.catch_up()
+    assert [("0x" + event.block_hash.hex(), event.log_index) for event in seen] == places(node)
+
+
+def test_a_node_that_is_behind_takes_nothing_back(bank: Engine) -> None:
+    node, seen = ForkingNode(6), []
+    node.grow(20)
+    node.final = 20
+    follower = followed(node, bank, seen)
+    follower.catch_up()
+    ahead = node.blocks
+    node.blocks, node.final = ahead[:12], 10
+    with pytest.raises(NodeUnavailable, match="behind"):
+        follower.step()
+    node.blocks, node.final = ahead, 20
+    node.grow(5)
+    node.final = 25
+    follower.catch_up()
+    assert [("0x" + event.block_hash.hex(), event.log_index) for event in seen] == places(node)
 
 
 def test_addresses_reach_the_projectors_in_their_checksummed_form(bank: Engine) -> None:
@@ -165,12 +291,16 @@ def test_a_reorganisation_below_the_final_block_stops(bank: Engine) -> None:
     assert len(seen) == before
 
 
-def test_logs_that_the_header_promises_and_the_node_keeps_back_stop_the_follower(bank: Engine) -> None:
+@pytest.mark.parametrize("final", [0, 30])
+def test_logs_that_the_header_promises_and_the_node_keeps_back_stop_the_follower(
+    bank: Engine, final: int
+) -> None:
     node, seen = ForkingNode(2), []
     follower = followed(node, bank, seen)
     follower.catch_up()
     node.withholds = True
     node.grow(30)
+    node.final = final
     with pytest.raises(LogsWithheld):
         follower.catch_up()
 
