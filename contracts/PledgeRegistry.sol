@@ -100,7 +100,7 @@ contract PledgeRegistry is PledgeRecords, TwoPersonActs {
         emit PledgeEffective(pledgeId, pledgee);
         for (uint256 i = 0; i < pledge.receipts.length; ++i) {
             ReceiptId receiptId = pledge.receipts[i];
-            receipts.encumber(receiptId, pledgeId, pledge.pledgor, pledgee, pledge.contentOf[receiptId]);
+            receipts.encumber(receiptId, pledgeId, pledgee, pledge.contentOf[receiptId]);
         }
     }
 

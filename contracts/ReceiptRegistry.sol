@@ -163,14 +163,11 @@ contract ReceiptRegistry is ReceiptRecords, ReceiptToken, TwoPersonActs {
     }
 
     /// @inheritdoc IReceiptRegistry
-    function encumber(ReceiptId receiptId, PledgeId pledgeId, PartyId holder, PartyId pledgee, bytes32 content)
-        external
-    {
+    function encumber(ReceiptId receiptId, PledgeId pledgeId, PartyId pledgee, bytes32 content) external {
         require(msg.sender == pledges, NotPledgeRegistry(msg.sender));
         _requireIssued(receiptId);
         Receipt storage receipt = _receipts[receiptId];
         require(receipt.pledge == 0, ReceiptPledged(receiptId, PledgeId.wrap(receipt.pledge)));
-        require(receipt.holder == holder, NotHolder(receiptId, receipt.holder, holder));
         bytes32 current = contentHashOf(receiptId);
         require(current == content, ContentDiffers(receiptId, current, content));
         OrderId open = _orders.firstOpen(receiptId);

@@ -87,7 +87,6 @@ interface IReceiptRegistry {
     error ReceiptPledged(ReceiptId receiptId, PledgeId pledgeId);
     error ReceiptNotPledged(ReceiptId receiptId);
     error NotController(ReceiptId receiptId, PartyId controller, PartyId caller);
-    error NotHolder(ReceiptId receiptId, PartyId holder, PartyId claimed);
     error ContentDiffers(ReceiptId receiptId, bytes32 current, bytes32 seen);
     error OrderedTooMuch(ReceiptId receiptId, uint256 freeKg, uint256 massKg);
     error TooManyOrders(ReceiptId receiptId, uint256 open);
@@ -171,9 +170,9 @@ interface IReceiptRegistry {
 
     /// @notice Gives control of a receipt to the pledgee of a pledge that has become effective; earlier orders end.
     /// @dev Requirements: the caller is the pledge registry, else {NotPledgeRegistry}; the receipt is issued, else
-    /// {ReceiptStateIs}; not pledged, else {ReceiptPledged}; held by `holder`, else {NotHolder}; as it was when endorsed,
-    /// else {ContentDiffers}; with no order open, else {ReceiptHasOpenOrder}.
-    function encumber(ReceiptId receiptId, PledgeId pledgeId, PartyId holder, PartyId pledgee, bytes32 content) external;
+    /// {ReceiptStateIs}; not pledged, else {ReceiptPledged}; in holder, mass and pieces as it was when endorsed, else
+    /// {ContentDiffers}; with no order open, else {ReceiptHasOpenOrder}.
+    function encumber(ReceiptId receiptId, PledgeId pledgeId, PartyId pledgee, bytes32 content) external;
 
     /// @notice Gives control of a receipt back to its holder.
     /// @dev Requirements: the caller is the pledge registry, else {NotPledgeRegistry}.

@@ -347,8 +347,8 @@ def test_with_the_last_piece_at_most_30_basis_points_are_left_over(issued: Ledge
 
 def test_only_the_pledge_registry_moves_control(issued: LedgerLife) -> None:
     caller = issued.ledger.address(LENDER).lower()
-    holder, content = name32(DEPOSITOR), issued.content(1)
+    content = issued.content(1)
     with refused("NotPledgeRegistry", caller=caller):
-        issued.ledger.act(LENDER, "ReceiptRegistry", "encumber", 1, 9, holder, name32(LENDER), content)
+        issued.ledger.act(LENDER, "ReceiptRegistry", "encumber", 1, 9, name32(LENDER), content)
     with refused("NotPledgeRegistry", caller=caller):
         issued.ledger.act(LENDER, "ReceiptRegistry", "disencumber", 1)

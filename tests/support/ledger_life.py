@@ -30,7 +30,7 @@ OPERATOR: Final = "taihu-storage"
 LENDER: Final = "lake-bank"
 INSPECTOR: Final = "plain-inspection"
 PARTIES: Final = {DEPOSITOR: 1, OPERATOR: 2, LENDER: 4, INSPECTOR: 8}
-"""Party → capacity. Each acts by the key of its name; `lake-bank.first` and `….second` sign for the lender."""
+"""Party → capacity. Each acts by the key of its name; `lake-bank.first`, `….second` sign for it."""
 SITE: Final = "wuxi-yard-1"
 BRIDGE: Final = "bridge.1"
 FUSION: Final = "wuxi-fusion-1"
