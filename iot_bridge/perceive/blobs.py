@@ -76,17 +76,17 @@ class Blob:
     pixels: float
 
 
-def blobs(moving: Mask, *, smallest_px: float, thinnest_px: int) -> list[Blob]:
+def blobs(moving: Mask, *, smallest_px: float, thinnest_px: float) -> list[Blob]:
     """The areas of a mask, from the top of the picture down.
 
     Args:
         moving: shape (height, width), uint8, 255 where something moves.
         smallest_px: least number of pixels.
-        thinnest_px: least width and height of the box.
+        thinnest_px: least number of pixels over the longer side of the box.
     """
     count, _, figures, _ = cv2.connectedComponentsWithStats(moving, connectivity=8)
     found = []
     for x, y, width, height, pixels in figures[1:count].tolist():
-        if pixels >= smallest_px and min(width, height) >= thinnest_px:
+        if pixels >= max(smallest_px, thinnest_px * max(width, height)):
             found.append(Blob(Rect(x, y, x + width, y + height), pixels))
     return sorted(found, key=lambda blob: (blob.rect.top, blob.rect.left, blob.rect.bottom, blob.rect.right))

@@ -15,6 +15,7 @@ SURE: Final = 200
 """The subtractor marks shadows 127 and things 255."""
 SAMPLES: Final = 31
 SEEDING_FRAMES: Final = 30
+MOST_BRIGHTENED: Final = 4.0
 DIFFERENCE_TO_DEVIATION: Final = math.sqrt(math.pi) / 2
 """The mean distance of two normal draws is 2 / sqrt(pi) of their deviation."""
 
@@ -31,7 +32,9 @@ class Foreground:
 
     def __init__(self, start: Sequence[Picture], frame_rate: float, allowed: Mask, tuning: Tuning) -> None:
         empty = _middle(start)
-        self.noise = _noise(start)
+        brighten = min(MOST_BRIGHTENED, max(1.0, tuning.daylight / max(1.0, float(empty.mean()))))
+        empty = np.asarray(cv2.convertScaleAbs(empty, alpha=brighten), np.uint8)
+        self.noise = brighten * _noise(start)
         self._share = 1.0 / max(2.0, tuning.remembers_s * frame_rate)
         self._allowed = allowed
         self._exposure = Exposure(empty, tuning.light_cell_px)

@@ -18,6 +18,7 @@ from iot_bridge.perceive.errors import FrameMalformed, FrameOutOfOrder, FrameSiz
 from iot_bridge.perceive.exposure import Mask
 from iot_bridge.perceive.foreground import Foreground
 from iot_bridge.perceive.judgement import judged
+from iot_bridge.perceive.parts import whole_of
 from iot_bridge.perceive.passage import Gate, Passage
 from iot_bridge.perceive.pipeline import pipeline_hash
 from iot_bridge.perceive.settings import GateSettings
@@ -138,7 +139,7 @@ class _Scene:
         crossings = []
         for track in tracks:
             passage = self._gate.see(track)
-            if passage is not None:
+            if passage is not None and whole_of(track, tracks, self._gate, max(moving.shape)) is None:
                 crossings.append(self._stated(track, passage, moving.size))
         self._forget(tracks)
         return crossings

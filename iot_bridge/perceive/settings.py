@@ -28,12 +28,14 @@ class Tuning:
     """Grey levels by which a thing must differ from the empty scene, where the camera's noise is low."""
     noise_factor: float = 9.0
     """The same as a multiple of the camera's noise, where that is more."""
+    daylight: float = 90.0
+    """Mean grey level up to which a dark scene is brightened, at most four times."""
     light_cell_px: int = 40
     """Side of the cells in which exposure is followed."""
     smallest_bps: float = 4.0
     """Least share of the picture that a thing covers."""
-    thinnest_px: int = 5
-    """Least extent of a thing in the working copy; scratches and threads are thinner."""
+    thinnest_px: float = 4.0
+    """Least thickness of a thing in the working copy: pixels over its longer side; a scratch is thinner."""
     confirm_frames: int = 3
     """In how many frames a thing must be seen before it is followed as one."""
     side_frames: int = 2
