@@ -33,7 +33,7 @@ from iot_bridge.ledger import SiteLedger
 from iot_bridge.link import BrokerAddress, Link
 from iot_bridge.publish import Publisher
 from iot_bridge.record import OwnDevice, Recorder, Writer
-from iot_bridge.settings import BridgeSettings, EdgeSettings, FusionSettings
+from iot_bridge.settings import BridgeSettings, CameraSettings, EdgeSettings, FusionSettings
 from iot_bridge.spool import LogIdentity, Spool
 from iot_bridge.yard import Yard
 
@@ -137,17 +137,7 @@ class Bridge:
             bridge=LocalKey(key),
         )
         self.fusion: Final = None if settings.fusion is None else self._fusion(settings.fusion)
-        self.cameras: Final = [
-            GateCamera(
-                each,
-                self.recorder,
-                self.spool,
-                self.store,
-                unwatched_after_s=settings.unwatched_after_s,
-                health_every_s=settings.health_every_s,
-            )
-            for each in settings.cameras
-        ]
+        self.cameras: Final = [self._camera(each) for each in settings.cameras]
         self._listen()
 
     def run(self, stop: threading.Event) -> None:
@@ -168,6 +158,16 @@ class Bridge:
                 self._require_well()
                 for camera in self.cameras:
                     camera.state_health(time.monotonic())
+
+    def _camera(self, camera: CameraSettings) -> GateCamera:
+        return GateCamera(
+            camera,
+            self.recorder,
+            self.spool,
+            self.store,
+            unwatched_after_s=self._settings.unwatched_after_s,
+            health_every_s=self._settings.health_every_s,
+        )
 
     def _fusion(self, fusion: FusionSettings) -> Fusion:
         key = self._settings.fingerprint_key
