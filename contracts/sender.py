@@ -6,13 +6,13 @@
 4. The signed bytes are durable before the node sees them; an unknown outcome is resolved by asking, and the
    very same bytes may be sent again.
 5. What is stuck is replaced under the same nonce at a higher fee; every attempt is remembered.
+6. Only when a final block shows that another transaction took its nonce is an act signed under a new one.
 """
 
-import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -21,18 +21,21 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from contracts.errors import LedgerError
+from contracts.outgoing import Book, Entry, Signed
 from contracts.rpc import NodeRefused, Rpc
 
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS act (
-    key TEXT PRIMARY KEY, sender TEXT NOT NULL, nonce INTEGER NOT NULL, recipient TEXT, data BLOB NOT NULL,
-    gas INTEGER NOT NULL, UNIQUE (sender, nonce));
-CREATE TABLE IF NOT EXISTS attempt (
-    hash BLOB PRIMARY KEY, key TEXT NOT NULL REFERENCES act, raw BLOB NOT NULL, max_fee INTEGER NOT NULL);
-"""
 GAS_MARGIN_PERCENT: Final = 125
 BUMP_PERCENT: Final = 125
 TIP_WEI: Final = 0
+KNOWN_WORDS: Final = (
+    "already known",
+    "already imported",
+    "already exists",
+    "known transaction",
+    "nonce too low",
+    "replacement transaction underpriced",
+)
+"""How nodes say that these bytes, or another attempt under their nonce, came before."""
 
 
 class KeyReused(LedgerError):
@@ -48,11 +51,15 @@ class ActUnknown(LedgerError):
 
 
 class Fate(StrEnum):
-    """What has become of an act: `WAITING` is not in a block, `DONE` and `FAILED` are."""
+    """What has become of an act: `WAITING` is not in a block yet, `DONE` and `FAILED` are.
+
+    `DISPLACED` can never be in one as it was signed; sending it again under its key signs it anew.
+    """
 
     WAITING = "waiting"
     DONE = "done"
     FAILED = "failed"
+    DISPLACED = "displaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +86,32 @@ class Sender:
 
     def __init__(self, rpc: Rpc, path: Path) -> None:
         self._rpc = rpc
-        self._lock = threading.Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.executescript(SCHEMA)
+        self._lock = threading.RLock()
         self._chain_id = rpc.chain_id()
+        self._book = Book(path, self._chain_id)
 
     def send(self, act: Act, key: bytes) -> bytes:
         """Sign, keep and broadcast an act; its hash. The same key sends nothing new.
 
         Raises:
             Reverted: a contract refuses; nothing was sent and nothing kept.
-            NodeRefused: the node does not take the transaction; nothing is kept.
-            NodeUnavailable: the act is kept; call again with the same key.
+            NodeRefused: the node does not take the transaction; a new act was not kept.
+            NodeUnavailable: the act may be kept and sent; call again with the same key.
             KeyReused: the key belongs to another act.
         """
         account: LocalAccount = Account.from_key(key)
         with self._lock:
-            if self._known(act, account.address):
-                return self._broadcast_again(act.key)
-            gas = self._estimate(act, account.address) if act.gas is None else act.gas
-            raw, tx_hash = self._keep(replace(act, gas=gas), account)
+            if self._is_known(act, account.address):
+                return self._go_on_with(act.key, account)
+            gas, fee, on_chain = self._ask_for_terms(act, account.address)
+            signed = self._keep(act, account, gas=gas, fee=fee, on_chain=on_chain)
             try:
-                self._rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+                self._rpc.call("eth_sendRawTransaction", "0x" + signed.raw.hex())
             except NodeRefused:
-                self._forget(act.key)
-                raise
-            return tx_hash
+                if self._transaction(signed.hash) is None:  # else it took it, whatever it said
+                    self._book.strike(act.key)
+                    raise
+            return signed.hash
 
     def outcome(self, key: str) -> Outcome:
         """What has become of the act; one that the node does not know any more is broadcast again, as it was.
@@ -115,69 +119,121 @@ class Sender:
         Raises:
             ActUnknown: nothing was sent under this key.
             NodeUnavailable: the node does not answer, so nothing is known.
+            NodeRefused: the node would not take the transaction a second time; it is kept.
         """
-        attempts = self._attempts(key)
-        for tx_hash, _ in attempts:
-            receipt = self._rpc.call("eth_getTransactionReceipt", "0x" + tx_hash.hex())
-            if receipt is not None:
-                fate = Fate.DONE if int(receipt["status"], 16) else Fate.FAILED
-                return Outcome(fate, tx_hash, receipt)
-        newest_hash, newest_raw = attempts[-1]
-        if self._rpc.call("eth_getTransactionByHash", "0x" + newest_hash.hex()) is None:
-            self._offer(newest_raw)
-        return Outcome(Fate.WAITING, newest_hash)
+        with self._lock:
+            entry, attempts = self._kept(key)
+        newest = attempts[-1]
+        found = self._in_block(attempts)
+        if found is not None:
+            return found
+        if self._transaction(newest.hash) is not None:
+            return Outcome(Fate.WAITING, newest.hash)
+        if self._final_count(entry.sender) > entry.nonce:  # asked before the receipts, so that none slips by
+            return self._in_block(attempts) or Outcome(Fate.DISPLACED, newest.hash)
+        self._offer(newest.raw)
+        return Outcome(Fate.WAITING, newest.hash)
 
     def replace(self, key: str, signing_key: bytes) -> bytes:
-        """Send a waiting act again under its own nonce at a fee a quarter higher; the new hash.
+        """Send a waiting act again under its own nonce at a fee a quarter higher; its hash.
+
+        One that is in a block already stays as it is.
 
         Raises:
-            ActUnknown: nothing was sent under this key.
+            ActUnknown: this account sent nothing under this key.
+            NodeUnavailable: the new attempt may be kept; ask for the outcome.
+            NodeRefused: the node does not take the dearer attempt, which is kept.
         """
         account: LocalAccount = Account.from_key(signing_key)
         with self._lock:
-            row = self._connection.execute(
-                "SELECT act.nonce, recipient, data, gas, max(max_fee) FROM act JOIN attempt USING (key)"
-                " WHERE key = ? AND sender = ?",
-                (key, account.address),
-            ).fetchone()
-            if row is None or row[0] is None:
+            entry, attempts = self._kept(key)
+            if entry.sender != account.address:
                 raise ActUnknown(key=key, sender=account.address)
-            nonce, recipient, data, gas, fee = row
-            act = Act(key, recipient, data, gas)
-            raw, tx_hash = self._sign(act, account, nonce, max(fee * BUMP_PERCENT // 100 + 1, self._fee()))
-            self._connection.execute(
-                "INSERT INTO attempt VALUES (?, ?, ?, ?)",
-                (tx_hash, key, raw, fee * BUMP_PERCENT // 100 + 1),
-            )
-            self._offer(raw)
-            return tx_hash
+            found = self._in_block(attempts)
+            if found is not None:
+                return found.tx_hash
+            fee = max(attempts[-1].max_fee * BUMP_PERCENT // 100 + 1, self._fee(self._rpc.block("latest")))
+            signed = self._sign(entry, account, fee)
+            with self._book.transaction():
+                self._book.keep(entry, signed)
+            self._offer(signed.raw)
+            return signed.hash
 
-    def _known(self, act: Act, sender: str) -> bool:
-        row = self._connection.execute(
-            "SELECT sender, recipient, data FROM act WHERE key = ?", (act.key,)
-        ).fetchone()
-        if row is None:
+    def hasten(self, key: str, signing_key: bytes, *, after_s: float) -> bool:
+        """Replace an act if it is the account's next one and has waited that long; whether it was replaced.
+
+        Raises:
+            ActUnknown, NodeUnavailable, NodeRefused: as `replace`.
+        """
+        entry, attempts = self._kept(key)
+        if time.time() - attempts[-1].at < after_s or self._count(entry.sender, "latest") != entry.nonce:
             return False
-        if (row[0], row[1], bytes(row[2])) != (sender, act.to, act.data):
-            raise KeyReused(key=act.key, sender=row[0], recipient=row[1])
+        self.replace(key, signing_key)
         return True
 
-    def _attempts(self, key: str) -> list[tuple[bytes, bytes]]:
-        rows = self._connection.execute(
-            "SELECT hash, raw FROM attempt WHERE key = ? ORDER BY max_fee", (key,)
-        ).fetchall()
-        if not rows:
-            raise ActUnknown(key=key)
-        return [(bytes(row[0]), bytes(row[1])) for row in rows]
+    def _is_known(self, act: Act, sender: str) -> bool:
+        held = self._book.entry(act.key)
+        if held is None:
+            return False
+        if (held.sender, held.to, held.data) != (sender, act.to, act.data):
+            raise KeyReused(key=act.key, sender=held.sender, recipient=held.to)
+        return True
 
-    def _broadcast_again(self, key: str) -> bytes:
-        attempts = self._attempts(key)
-        for tx_hash, _ in attempts:
-            if self._rpc.call("eth_getTransactionReceipt", "0x" + tx_hash.hex()) is not None:
-                return tx_hash
-        tx_hash, raw = attempts[-1]
-        self._offer(raw)
-        return tx_hash
+    def _kept(self, key: str) -> tuple[Entry, list[Signed]]:
+        entry = self._book.entry(key)
+        if entry is None:
+            raise ActUnknown(key=key)
+        return entry, self._book.attempts(key)
+
+    def _go_on_with(self, key: str, account: LocalAccount) -> bytes:
+        """See to an act that was sent before: offer it again if need be, sign it anew if it was displaced."""
+        outcome = self.outcome(key)
+        if outcome.fate is not Fate.DISPLACED:
+            return outcome.tx_hash
+        held, _ = self._kept(key)
+        act = Act(held.key, held.to, held.data, held.gas)
+        _, fee, on_chain = self._ask_for_terms(act, held.sender)
+        signed = self._keep(act, account, gas=held.gas, fee=fee, on_chain=on_chain)
+        self._offer(signed.raw)
+        return signed.hash
+
+    def _ask_for_terms(self, act: Act, sender: str) -> tuple[int, int, int]:
+        """Gas, fee and the account's count as the chain has it; the dry run names a contract's refusal."""
+        asked: list[tuple[str, Sequence[Any]]] = [
+            ("eth_getBlockByNumber", ["latest", False]),
+            ("eth_getTransactionCount", [sender, "pending"]),
+        ]
+        if act.gas is None:
+            message = {"from": sender, "data": "0x" + act.data.hex()} | ({"to": act.to} if act.to else {})
+            asked.append(("eth_estimateGas", [message]))
+        block, count, *estimate = self._rpc.batch(asked)
+        gas = int(estimate[0], 16) * GAS_MARGIN_PERCENT // 100 if act.gas is None else act.gas
+        return gas, self._fee(block), int(count, 16)
+
+    def _keep(self, act: Act, account: LocalAccount, *, gas: int, fee: int, on_chain: int) -> Signed:
+        """Take the next nonce, sign, and make both durable."""
+        with self._book.transaction():
+            nonce = self._book.next_nonce(account.address, on_chain)
+            entry = Entry(act.key, account.address, nonce, act.to, act.data, gas)
+            signed = self._sign(entry, account, fee)
+            self._book.keep(entry, signed)
+        return signed
+
+    def _sign(self, entry: Entry, account: LocalAccount, fee: int) -> Signed:
+        fields: dict[str, Any] = {
+            "type": 2,
+            "chainId": self._chain_id,
+            "nonce": entry.nonce,
+            "gas": entry.gas,
+            "maxFeePerGas": fee,
+            "maxPriorityFeePerGas": min(fee, TIP_WEI),
+            "value": 0,
+            "data": entry.data,
+        }
+        if entry.to is not None:
+            fields["to"] = entry.to
+        signed = account.sign_transaction(fields)
+        return Signed(entry.nonce, bytes(signed.hash), bytes(signed.raw_transaction), fee, time.time())
 
     def _offer(self, raw: bytes) -> None:
         """Broadcast bytes that may be known already; a node that refuses them as known is right."""
@@ -185,61 +241,31 @@ class Sender:
             self._rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
         except NodeRefused as refused:
             said = str(refused.facts.get("said", "")).lower()
-            if not any(word in said for word in ("already known", "known transaction", "nonce too low")):
+            if not any(word in said for word in KNOWN_WORDS):
                 raise
 
-    def _estimate(self, act: Act, sender: str) -> int:
-        message = {"from": sender, "data": "0x" + act.data.hex()} | ({"to": act.to} if act.to else {})
-        return int(self._rpc.call("eth_estimateGas", message), 16) * GAS_MARGIN_PERCENT // 100
+    def _in_block(self, attempts: Sequence[Signed]) -> Outcome | None:
+        asked = [("eth_getTransactionReceipt", ["0x" + each.hash.hex()]) for each in attempts]
+        for each, receipt in zip(attempts, self._rpc.batch(asked), strict=True):
+            if receipt is not None:
+                fate = Fate.DONE if int(receipt["status"], 16) else Fate.FAILED
+                return Outcome(fate, each.hash, receipt)
+        return None
 
-    def _fee(self) -> int:
-        """Twice the newest base fee: enough for six full blocks in a row."""
-        return int(self._rpc.block("latest").get("baseFeePerGas", "0x0"), 16) * 2 + TIP_WEI
+    def _transaction(self, tx_hash: bytes) -> Any:
+        return self._rpc.call("eth_getTransactionByHash", "0x" + tx_hash.hex())
 
-    def _keep(self, act: Act, account: LocalAccount) -> tuple[bytes, bytes]:
-        """Take the next nonce, sign, and make both durable."""
-        fee = self._fee()
-        on_chain = int(self._rpc.call("eth_getTransactionCount", account.address, "pending"), 16)
-        with self._transaction():
-            kept = self._connection.execute(
-                "SELECT max(nonce) FROM act WHERE sender = ?", (account.address,)
-            ).fetchone()[0]
-            nonce = on_chain if kept is None else max(on_chain, kept + 1)
-            raw, tx_hash = self._sign(act, account, nonce, fee)
-            self._connection.execute(
-                "INSERT INTO act VALUES (?, ?, ?, ?, ?, ?)",
-                (act.key, account.address, nonce, act.to, act.data, act.gas),
-            )
-            self._connection.execute("INSERT INTO attempt VALUES (?, ?, ?, ?)", (tx_hash, act.key, raw, fee))
-        return raw, tx_hash
+    def _count(self, account: str, tag: str) -> int:
+        return int(self._rpc.call("eth_getTransactionCount", account, tag), 16)
 
-    def _sign(self, act: Act, account: LocalAccount, nonce: int, fee: int) -> tuple[bytes, bytes]:
-        fields: dict[str, Any] = {
-            "type": 2,
-            "chainId": self._chain_id,
-            "nonce": nonce,
-            "gas": act.gas,
-            "maxFeePerGas": fee,
-            "maxPriorityFeePerGas": min(fee, TIP_WEI),
-            "value": 0,
-            "data": act.data,
-        }
-        if act.to is not None:
-            fields["to"] = act.to
-        signed = account.sign_transaction(fields)
-        return bytes(signed.raw_transaction), bytes(signed.hash)
-
-    def _forget(self, key: str) -> None:
-        with self._transaction():
-            self._connection.execute("DELETE FROM attempt WHERE key = ?", (key,))
-            self._connection.execute("DELETE FROM act WHERE key = ?", (key,))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _final_count(self, account: str) -> int:
+        """How many of the account's transactions are final; 0 where a node cannot tell."""
         try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            return self._count(account, "finalized")
+        except NodeRefused:
+            return 0
+
+    @staticmethod
+    def _fee(block: dict[str, Any]) -> int:
+        """Twice the newest base fee: enough for six full blocks in a row."""
+        return int(block.get("baseFeePerGas", "0x0"), 16) * 2 + TIP_WEI

@@ -16,6 +16,7 @@ from backend.chain.embedded.server import LedgerServer
 from contracts.rpc import Rpc
 
 FUNDED = 24
+CHAIN_ID = 31_337_000
 
 
 @dataclass(slots=True)
@@ -58,11 +59,11 @@ class LedgerInTests:
 
 
 @contextmanager
-def ledger_in_tests(folder: Path) -> Iterator[LedgerInTests]:
+def ledger_in_tests(folder: Path, *, chain_id: int = CHAIN_ID) -> Iterator[LedgerInTests]:
     """A ledger of its own in `folder`, served until the block ends."""
     accounts: list[LocalAccount] = [Account.create() for _ in range(FUNDED)]
     clock = SteppingClock()
-    genesis = Genesis(chain_id=31_337_000, balances={each.address: WEI_EACH for each in accounts})
+    genesis = Genesis(chain_id=chain_id, balances={each.address: WEI_EACH for each in accounts})
     engine = Engine(folder / "ledger.sqlite", genesis, clock)
     clock.newest = lambda: engine.head().timestamp
     server = LedgerServer(engine, port=0)
