@@ -130,7 +130,6 @@ class Bank:
             chain_id=self.deployment.chain_id,
             evidence_log=self.deployment.addresses["EvidenceLog"],
             witness_signer=self.settings.bank,
-            block_at=self._block_at,
         )
 
     @property
@@ -158,7 +157,12 @@ class Bank:
         with reading(self.engine) as session:
             return name_of(receipts.receipt(session, receipt_id).site)
 
-    def _block_at(self, number: int) -> Beacon:
+    def block_at(self, number: int) -> Beacon:
+        """A block as the ledger has it.
+
+        Raises:
+            NodeUnavailable: the node does not answer.
+        """
         block = self.rpc.block(number)
         at = datetime.fromtimestamp(int(block["timestamp"], 16), UTC)
         return Beacon(number, bytes.fromhex(block["hash"][2:]), at)

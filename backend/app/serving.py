@@ -18,7 +18,7 @@ from backend.app.bank import Bank
 from backend.app.reactions import BankReactions
 from backend.chain.follower import Follower
 from backend.chain.outbox import Outbox
-from backend.db import transaction
+from backend.db import reading, transaction
 from backend.errors import Unavailable
 from backend.evidence.intake import Intake
 from backend.evidence.subscriber import BrokerAddress, Subscriber
@@ -88,8 +88,12 @@ class Service:
         self._sweep()
 
     def _examine(self) -> None:
-        """Judge anchored heads, and report what was found."""
+        """Judge anchored heads and report what was found; the node is asked before the unit of work."""
+        with reading(self._bank.engine) as session:
+            wanted = sorted(self._mirror.wanted_blocks(session))
+        blocks = [self._bank.block_at(number) for number in wanted]
         with transaction(self._bank.engine) as session:
+            self._mirror.remember_blocks(session, blocks)
             for finding in self._mirror.examine(session, self._bank.wall.now()):
                 self._reactions.on_finding(session, finding)
 

@@ -4,6 +4,7 @@ A head is believed when two programs of different make both give its root, and e
 know of is the ledger's own.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from backend.db import to_hex
 from backend.evidence.findings import record_finding
 from backend.evidence.mirror import open_log, tree_of
 from backend.evidence.rules import (
-    BlockAt,
+    Beacon,
     Finding,
     FindingKind,
     HeadVerdict,
@@ -47,14 +48,12 @@ class Mirror:
         chain_id: of the ledger.
         evidence_log: the log contract's address; both are in every genesis leaf.
         witness_signer: the keystore's name of the opposed party's key.
-        block_at: where the ledger's blocks are looked up.
         patience: how long an anchored head may wait for its statements before that is a finding.
     """
 
     chain_id: int
     evidence_log: str
     witness_signer: str
-    block_at: BlockAt
     patience: timedelta = timedelta(seconds=60)
 
     def project(self, session: Session, event: LedgerEvent) -> None:
@@ -69,8 +68,18 @@ class Mirror:
             projector(session, event)
             session.flush()
 
+    def wanted_blocks(self, session: Session) -> set[int]:
+        """Blocks that statements under unjudged heads know of and that are not remembered here yet."""
+        return {number for head in pending_heads(session) for number in _unknown_blocks(session, head)}
+
+    def remember_blocks(self, session: Session, blocks: Iterable[Beacon]) -> None:
+        """Remember confirmed blocks as the ledger has them; evidence is judged and aged by them."""
+        for block in blocks:
+            session.merge(BeaconRow(number=block.number, hash=block.hash, at=block.at))
+        session.flush()
+
     def examine(self, session: Session, now: datetime) -> list[Finding]:
-        """Judge every head that can be judged and intend to witness what holds; what was newly found."""
+        """Judge every head whose bytes and blocks are here, and witness what holds; the new findings."""
         found: list[Finding] = []
         judged = pending_heads(session)
         for head in judged:
@@ -86,7 +95,10 @@ class Mirror:
         site, epoch = event.args["site"], event.args["epoch"]
         genesis = leaf_hash(self._genesis(site, epoch))
         open_log(session, site, epoch, genesis)
-        if event.args["root"] != genesis:
+        same = event.args["root"] == genesis
+        verdict = HeadVerdict.EQUAL if same else HeadVerdict.ROOT_CONTRADICTED
+        session.add(_head(event, size=1, verdict=verdict))
+        if not same:
             facts = {"ledger": to_hex(event.args["root"]), "mirror": to_hex(genesis), "epoch": epoch}
             finding = _finding(FindingKind.GENESIS_CONTRADICTED, site, epoch, 1, facts)
             record_finding(session, finding, proof=None, now=event.block_time)
@@ -102,7 +114,9 @@ class Mirror:
         if derived != head.root:
             head.verdict = HeadVerdict.ROOT_CONTRADICTED
             return _of_head(FindingKind.ROOT_CONTRADICTED, head, {"mirror": to_hex(derived)})
-        foreign = self._foreign_beacon(session, head)
+        if _unknown_blocks(session, head):
+            return None
+        foreign = _foreign_beacon(session, head)
         if foreign is not None:
             head.verdict = HeadVerdict.BEACON_CONTRADICTED
             return _of_head(FindingKind.BEACON_CONTRADICTED, head, foreign)
@@ -131,32 +145,6 @@ class Mirror:
             raise MirrorsDisagree(site=to_hex(log.site), size=size, nodes=to_hex(by_nodes))
         return by_bytes
 
-    def _foreign_beacon(self, session: Session, head: HeadRow) -> dict[str, object] | None:
-        """The first block that a statement under this head knows of and the ledger does not.
-
-        What an earlier equal head covers was looked at with it. No statement knows of a block after its
-        anchor.
-        """
-        last = latest_equal(session, head.site)
-        first = last.size if last is not None and last.epoch == head.epoch and last.size < head.size else 1
-        for number, known in beacons_between(session, head.site, head.epoch, first, head.size):
-            if number > head.anchored_at_block:
-                return {"block": number, "anchored_at_block": head.anchored_at_block}
-            block = self._ledger_block(session, number)
-            if block.hash != known:
-                return {"block": number, "statement": to_hex(known), "ledger": to_hex(block.hash)}
-        return None
-
-    def _ledger_block(self, session: Session, number: int) -> BeaconRow:
-        """The ledger's own block, remembered so that evidence can be aged without asking again."""
-        row = session.get(BeaconRow, number)
-        if row is None:
-            block = self.block_at(number)
-            row = BeaconRow(number=number, hash=block.hash, at=block.at)
-            session.add(row)
-            session.flush()
-        return row
-
     def _witness(self, session: Session, site: bytes) -> None:
         """Intend to witness the newest equal head, unless that or a later one is witnessed already."""
         head, last = latest_equal(session, site), latest_witnessed(session, site)
@@ -172,17 +160,49 @@ class Mirror:
         )
 
 
-def _head_anchored(session: Session, event: LedgerEvent) -> None:
-    head = HeadRow(
+def _beacons(session: Session, head: HeadRow) -> Sequence[tuple[int, bytes]]:
+    """Blocks that statements under this head know of, apart from what an earlier equal head covers."""
+    last = latest_equal(session, head.site)
+    first = last.size if last is not None and last.epoch == head.epoch and last.size < head.size else 1
+    return beacons_between(session, head.site, head.epoch, first, head.size)
+
+
+def _unknown_blocks(session: Session, head: HeadRow) -> set[int]:
+    return {
+        number
+        for number, _ in _beacons(session, head)
+        if number <= head.anchored_at_block and session.get(BeaconRow, number) is None
+    }
+
+
+def _foreign_beacon(session: Session, head: HeadRow) -> dict[str, object] | None:
+    """The first block that a statement under this head knows of and the ledger does not.
+
+    No statement knows of a block after its anchor.
+    """
+    for number, known in _beacons(session, head):
+        if number > head.anchored_at_block:
+            return {"block": number, "anchored_at_block": head.anchored_at_block}
+        block = session.get_one(BeaconRow, number)
+        if block.hash != known:
+            return {"block": number, "statement": to_hex(known), "ledger": to_hex(block.hash)}
+    return None
+
+
+def _head(event: LedgerEvent, *, size: int, verdict: HeadVerdict) -> HeadRow:
+    return HeadRow(
         site=event.args["site"],
         epoch=event.args["epoch"],
-        size=event.args["size"],
+        size=size,
         root=event.args["root"],
         anchored_at_block=event.block_number,
         anchored_at=event.block_time,
-        verdict=HeadVerdict.PENDING,
+        verdict=verdict,
     )
-    session.add(head)
+
+
+def _head_anchored(session: Session, event: LedgerEvent) -> None:
+    session.add(_head(event, size=event.args["size"], verdict=HeadVerdict.PENDING))
 
 
 def _head_witnessed(session: Session, event: LedgerEvent) -> None:

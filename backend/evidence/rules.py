@@ -1,6 +1,5 @@
 """When a statement is taken, held or refused, and when a head is what its log says. No database, no chain."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -193,10 +192,6 @@ class Beacon:
     number: int
     hash: bytes
     at: datetime
-
-
-BlockAt = Callable[[int], Beacon]
-"""Asks the ledger for the block of a number."""
 
 
 @dataclass(frozen=True, slots=True)

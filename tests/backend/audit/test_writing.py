@@ -18,7 +18,6 @@ from backend.clock import Moment
 from backend.db import create_schema, open_database, reading, transaction
 from backend.evidence.actions import take_statement
 from backend.evidence.heads import Mirror
-from backend.evidence.rules import Beacon
 from backend.loans.actions.applying import store_product
 from backend.loans.rules.commitments import commitment_of
 from backend.loans.rules.life import LoanState
@@ -54,7 +53,7 @@ def bank(tmp_path: Path, played: CaseLife, case_ledger: LedgerInTests) -> Iterat
 def _fill(engine: Engine, played: CaseLife, ledger: LedgerInTests, openings: list[bytes]) -> None:
     create_schema(engine)
     at, deployment = played.life.ledger.at, played.life.ledger.deployment
-    mirror = Mirror(deployment.chain_id, at("EvidenceLog"), "lender", _no_block)
+    mirror = Mirror(deployment.chain_id, at("EvidenceLog"), "lender")
     followed = Followed({at(name).lower(): load(name) for name in CONTRACTS}, deployment.block)
     projectors = [parties.project, mirror.project, receipts.project, pledges.project]
     Follower(ledger.rpc, engine, followed, projectors).catch_up()
@@ -163,7 +162,3 @@ def _keep_loan(session: Session, played: CaseLife, openings: list[bytes]) -> Non
                 made_at=NOW,
             )
         )
-
-
-def _no_block(number: int) -> Beacon:
-    raise AssertionError(number)

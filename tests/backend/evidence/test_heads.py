@@ -28,6 +28,7 @@ from iot_bridge.evidence.log import leaf_hash, verify_inclusion
 from iot_bridge.evidence.message import StatementMessage
 from iot_bridge.evidence.rederive import root_over
 from tests.backend.edge import (
+    BEACON,
     CHAIN_ID,
     DOMAIN,
     EVIDENCE_LOG,
@@ -40,7 +41,7 @@ from tests.backend.edge import (
     id_of,
 )
 
-MIRROR = Mirror(CHAIN_ID, EVIDENCE_LOG, "bank", lambda number: Beacon(number, block_hash(number), NOON))
+MIRROR = Mirror(CHAIN_ID, EVIDENCE_LOG, "bank")
 
 
 def play(engine: Engine, *events: Any) -> None:
@@ -57,6 +58,8 @@ def take(engine: Engine, *messages: StatementMessage) -> None:
 
 def examine(engine: Engine, after: timedelta = timedelta(0)) -> list[Finding]:
     with transaction(engine) as session:
+        wanted = MIRROR.wanted_blocks(session)
+        MIRROR.remember_blocks(session, [Beacon(number, block_hash(number), NOON) for number in wanted])
         return MIRROR.examine(session, NOON + after)
 
 
@@ -66,7 +69,8 @@ def said(device: Device, site: Site, count: int, **header: Any) -> list[Statemen
 
 def verdicts(engine: Engine) -> dict[int, str]:
     with reading(engine) as session:
-        return {row.size: row.verdict for row in session.exec(select(HeadRow)).all()}
+        heads = session.exec(select(HeadRow).where(HeadRow.size > 1)).all()
+        return {row.size: row.verdict for row in heads}
 
 
 def intended(engine: Engine) -> list[str]:
@@ -171,6 +175,26 @@ def test_a_foreign_block_above_an_equal_head_is_found_with_the_next(
     play(engine, site.anchored(block=51))
     assert [each.kind for each in examine(engine)] == [FindingKind.BEACON_CONTRADICTED]
     assert verdicts(engine) == {3: "equal", 4: "beacon_contradicted"}
+
+
+def test_a_head_waits_for_the_blocks_that_its_statements_know_of(
+    engine: Engine, camera: Device, site: Site
+) -> None:
+    play(engine, site.opened())
+    take(engine, *said(camera, site, 2))
+    play(engine, site.anchored())
+    with transaction(engine) as session:
+        assert MIRROR.wanted_blocks(session) == {BEACON}
+        assert MIRROR.examine(session, NOON) == []
+    assert verdicts(engine) == {3: "pending"}
+    assert examine(engine) == []
+    assert verdicts(engine) == {3: "equal"}
+
+
+def test_a_witness_of_the_bare_genesis_is_projected(engine: Engine, site: Site) -> None:
+    play(engine, site.opened(), site.witnessed(1))
+    with reading(engine) as session:
+        assert session.get_one(HeadRow, (site.id, 1, 1)).witnessed_at_block == 55
 
 
 def test_a_genesis_that_is_not_this_ledgers_is_a_finding(engine: Engine, site: Site) -> None:

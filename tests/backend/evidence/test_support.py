@@ -37,7 +37,7 @@ from tests.backend.edge import (
 
 COIL = b"\xc1" * 32
 GAINING = frozenset({OPERATOR, DEPOSITOR})
-MIRROR = Mirror(CHAIN_ID, EVIDENCE_LOG, "bank", lambda number: Beacon(number, block_hash(number), NOON))
+MIRROR = Mirror(CHAIN_ID, EVIDENCE_LOG, "bank")
 
 
 @dataclass
@@ -66,6 +66,8 @@ class Yard:
         self.block += 1
         with transaction(self.engine) as session:
             MIRROR.project(session, self.site.anchored(block=self.block))
+            wanted = MIRROR.wanted_blocks(session)
+            MIRROR.remember_blocks(session, [Beacon(each, block_hash(each), NOON) for each in wanted])
             assert MIRROR.examine(session, NOON) == []
 
     def moves(self, way: str, *, tags: tuple[int, ...] = (7,)) -> list[StatementMessage]:

@@ -84,13 +84,13 @@ class Yard:
     def anchor(self) -> None:
         """Everything so far is under a head that the bank has re-derived."""
         self.heads += 1
-        mirror = Mirror(
-            CHAIN_ID, EVIDENCE_LOG, "bank", lambda number: Beacon(number, block_hash(number), NOON)
-        )
+        mirror = Mirror(CHAIN_ID, EVIDENCE_LOG, "bank")
         with transaction(self.engine) as session:
             if self.heads == 51:
                 mirror.project(session, self.site.opened())
             mirror.project(session, self.site.anchored(block=self.heads))
+            wanted = mirror.wanted_blocks(session)
+            mirror.remember_blocks(session, [Beacon(each, block_hash(each), NOON) for each in wanted])
             mirror.examine(session, NOON)
 
     def confirm(self, name: str, **args: Any) -> None:
