@@ -14,6 +14,7 @@ import structlog
 
 from contracts.errors import LedgerError
 from iot_bridge.beacon import BeaconKeeper
+from iot_bridge.durable import SpoolFull
 from iot_bridge.evidence.errors import EdgeError
 from iot_bridge.heads import Head, HeadMaker
 from iot_bridge.record import Beacon
@@ -157,8 +158,8 @@ class Anchor:
                 self.step(time.monotonic())
                 self.has_looked.set()
                 said = ""
-            except LedgerError as error:
+            except (LedgerError, SpoolFull) as error:
                 if str(error) != said:
                     said = str(error)
-                    log.warning("ledger_not_reached", code=error.code, why=said)
+                    log.warning("anchoring_waits", code=error.code, why=said)
             self.worker.pause(_LOOK_S)

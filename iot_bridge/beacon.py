@@ -6,7 +6,7 @@ import structlog
 
 from contracts.errors import LedgerError
 from contracts.rpc import Rpc
-from iot_bridge.durable import DurableFile
+from iot_bridge.durable import DurableFile, SpoolFull
 from iot_bridge.record import Beacon, BeaconUnknown
 from iot_bridge.worker import Worker
 
@@ -49,10 +49,17 @@ class BeaconKeeper:
         return self._newest.hash != bytes(32)
 
     def heard(self, beacon: Beacon) -> None:
-        """Take a block that the node calls confirmed; an older one changes nothing."""
-        if not self.is_known() or beacon.number > self._newest.number:
+        """Take a block that the node calls confirmed; an older one changes nothing.
+
+        Without room to keep it over a restart it is known all the same: evidence only looks older after one.
+        """
+        if self.is_known() and beacon.number <= self._newest.number:
+            return
+        self._newest = beacon
+        try:
             self._file.remember(_NAME, beacon.number, beacon.hash)
-            self._newest = beacon
+        except SpoolFull:
+            log.warning("beacon_not_kept", number=beacon.number)
 
 
 class BeaconWatch:

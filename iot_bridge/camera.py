@@ -24,6 +24,7 @@ from iot_bridge.evidence.body import Media
 from iot_bridge.evidence.store import EvidenceStore
 from iot_bridge.observe import Health, crossing_observation, health_observation, unwatched_observation
 from iot_bridge.perceive.crossing import Crossing
+from iot_bridge.perceive.errors import PerceptionRefused
 from iot_bridge.perceive.gate import GateWatcher
 from iot_bridge.perceive.line import Line
 from iot_bridge.perceive.settings import GateSettings
@@ -34,7 +35,7 @@ from iot_bridge.worker import Worker
 from iot_bridge.yard import note
 
 log: Final = structlog.get_logger("camera")
-HELD_BYTES: Final = 192 << 20
+HELD_BYTES: Final = 96 << 20
 AGAIN_AFTER_S: Final = 2.0
 _SILENT: Final = "no frame came"
 JPEG: Final = "image/jpeg"
@@ -87,7 +88,7 @@ class GateCamera:
                 if self._watch():
                     log.info("source_ended", device=self._settings.device, frames=self._captured)
                     return
-            except CaptureRefused as refused:
+            except (CaptureRefused, PerceptionRefused) as refused:
                 self._absent(wall_clock_ms(), refused.code)
                 log.warning("source_refused", device=self._settings.device, why=str(refused))
             self.worker.pause(AGAIN_AFTER_S)
@@ -101,7 +102,8 @@ class GateCamera:
                 if not self.worker.goes_on():
                     return False
                 if isinstance(seen, Silence):
-                    self._silent(seen)
+                    if not seen.over:
+                        self._absent(seen.since_ms + seen.lasted_ms, _SILENT)
                     continue
                 self._present(seen.captured_at_ms)
                 if self._full_since_ms is not None:
@@ -185,12 +187,6 @@ class GateCamera:
         log.warning("capture_resumed", device=self._settings.device)
         return True
 
-    def _silent(self, silence: Silence) -> None:
-        if not silence.over:
-            self._absent(silence.since_ms + silence.lasted_ms, _SILENT)
-        elif self._unwatched_to_ms is None:
-            self._unwatched_to_ms = silence.since_ms
-
     def _absent(self, now_ms: int, why: str) -> None:
         """No frame comes: say so at once, and again now and then while it lasts."""
         now_s = time.monotonic()
@@ -204,11 +200,14 @@ class GateCamera:
         self._unwatched(from_ms, now_ms, why)
 
     def _present(self, at_ms: int) -> None:
-        """A frame came: if none did for a while, say until when."""
+        """A frame came: if none was taken for a while, say until when; a slow look at frames is no while."""
+        from_ms, last_ms = self._unwatched_to_ms, self._last_ms
+        if from_ms is None and last_ms is not None and at_ms - last_ms >= self._unwatched_after_s * 1000:
+            from_ms = last_ms
         self._captured += 1
         self._last_ms = at_ms
-        if self._unwatched_to_ms is not None:
-            from_ms, self._unwatched_to_ms = self._unwatched_to_ms, None
+        self._unwatched_to_ms = None
+        if from_ms is not None:
             self._unwatched(from_ms, at_ms, _SILENT)
 
     def _unwatched(self, from_ms: int, to_ms: int, why: str) -> None:

@@ -53,6 +53,7 @@ class Link:
         if broker.user:
             self._client.username_pw_set(broker.user, broker.password)
         self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
 
@@ -107,6 +108,24 @@ class Link:
             return
         if self._handlers:
             client.subscribe([(topic, 1) for topic in self._handlers])
+        else:
+            self._now_up()
+
+    def _on_subscribe(
+        self,
+        _client: Client,
+        _data: Any,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            log.error("broker_refused", topics=list(self._handlers), reason=str(reasons))
+            return
+        self._now_up()
+
+    def _now_up(self) -> None:
+        """Only now would an answer to what we publish reach us."""
         self._up.set()
         log.info("broker_connected", host=self._broker.host, port=self._broker.port)
         for call in self._connected:

@@ -30,7 +30,7 @@ class ListeningBank:
         self.link: Final = Link(broker, f"{site}-bank")
         self.link.subscribe(statements_topic(site, "+"), self._received)
         self.link.start()
-        assert self.link.wait_up(5)
+        assert self.link.wait_up(60)
 
     def acknowledge(self, message: StatementMessage) -> None:
         """Tell the bridge that the bank has a statement."""
@@ -40,7 +40,7 @@ class ListeningBank:
         signed = acknowledge(said, self._key, self._domain)
         self.link.publish(acknowledgements_topic(self._site), signed.to_bytes())
 
-    def wait_for(self, count: int, timeout_s: float = 10) -> list[StatementMessage]:
+    def wait_for(self, count: int, timeout_s: float = 60) -> list[StatementMessage]:
         """Everything heard, once it is so many different statements."""
         with self._more:
             assert self._more.wait_for(lambda: len(self.different()) >= count, timeout_s), self.heard

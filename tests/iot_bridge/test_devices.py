@@ -42,7 +42,7 @@ def intake(edge: Edge, broker: BrokerAddress) -> Iterator[Intake]:
     link = Link(broker, f"{SITE}-intake")
     found = Intake(edge.spool, edge.recorder, link, known=[KNOWN], domain=DOMAIN, bridge=BRIDGE)
     link.start()
-    assert link.wait_up(5)
+    assert link.wait_up(60)
     yield found
     link.stop()
 
@@ -81,7 +81,7 @@ def test_a_ticket_goes_from_the_indicator_into_the_sites_log_and_is_acknowledged
     heard: list[str] = []
     edge.recorder.listen(lambda taken: heard.append(taken.signed.statement.kind))
     scale.link.start()
-    assert scale.link.wait_up(5)
+    assert scale.link.wait_up(60)
     scale.program.weigh(READING)
     until(lambda: scale.acknowledged == [1])
     assert scale.book.waiting(SITE) == []
@@ -102,7 +102,7 @@ def test_tickets_weighed_while_the_bridge_is_away_are_kept_and_arrive_later_in_o
     link = Link(broker, f"{SITE}-late")
     Intake(edge.spool, edge.recorder, link, known=[KNOWN], domain=DOMAIN, bridge=BRIDGE)
     link.start()
-    assert link.wait_up(5)
+    assert link.wait_up(60)
     scale.link.start()
     scale.program.worker.start()
     until(lambda: sorted(scale.acknowledged) == [1, 2, 3])

@@ -30,7 +30,7 @@ def publisher(edge: Edge, broker: BrokerAddress) -> Iterator[Publisher]:
     found = Publisher(edge.spool, link, domain=DOMAIN, acknowledger=BANK.address)
     edge.recorder.listen(found.heard)
     link.start()
-    assert link.wait_up(5)
+    assert link.wait_up(60)
     yield found
     link.stop()
 
@@ -77,7 +77,7 @@ def test_statements_made_while_the_broker_is_away_arrive_in_order_when_it_is_bac
     assert publisher.send_again(0.0) == 0
     with embedded_broker(port):
         bank = ListeningBank(address)
-        assert link.wait_up(15)
+        assert link.wait_up(60)
         publisher.worker.start()
         heard = bank.wait_for(5)
         until(lambda: edge.spool.unacknowledged() == [])

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def until(holds: Callable[[], bool], timeout_s: float = 10) -> None:
+def until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
     """Return as soon as `holds` does; fail when it does not in time."""
     ends_s = time.monotonic() + timeout_s
     while not holds():
