@@ -15,7 +15,16 @@ from iot_bridge.record import OwnDevice, Recorder, Writer
 from iot_bridge.spool import LogIdentity, Spool
 from tests.support.ledger import LedgerInTests
 from tests.support.ledger_acts import Ledger
-from tests.support.ledger_life import BRIDGE, FUSION, LENDER, SITE, enrol_everybody
+from tests.support.ledger_life import (
+    BRIDGE,
+    FUSION,
+    LENDER,
+    OPERATOR,
+    SITE,
+    YEAR_S,
+    enrol_everybody,
+    hash_of,
+)
 from tests.support.ledger_node import Node
 
 URGENT: Final = frozenset({"movement.in", "gate.crossing"})
@@ -33,6 +42,12 @@ class SiteOnLedger:
         """Deploy the contracts and enrol everybody."""
         ledger = Ledger.on(Node(chain))
         enrol_everybody(ledger)
+        until = ledger.chain.now + YEAR_S
+        enrol = ("enroller", "PartyRegistry")
+        licence = [ledger.address(BRIDGE), hash_of("licence"), until, 600]
+        ledger.act(*enrol, "enrolSite", name32(SITE), name32(OPERATOR), *licence)
+        hosts = [name32(SITE), name32(OPERATOR), name32(LENDER)]
+        ledger.act(*enrol, "enrolDevice", name32(FUSION), *hosts, ledger.address(FUSION), until)
         return cls(chain, ledger)
 
     @property
