@@ -6,7 +6,7 @@ import pytest
 
 from backend.audit.build import build
 from backend.audit.case import Case
-from tests.support.audit_case import CaseLife
+from tests.support.audit_case import CAMERA, CaseLife, health
 from tests.support.ledger import LedgerInTests, ledger_in_tests
 from tests.support.ledger_node import Node
 
@@ -20,8 +20,11 @@ def case_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerInTe
 
 @pytest.fixture(scope="session")
 def played(case_ledger: LedgerInTests) -> CaseLife:
-    """The case, from deposit to close."""
+    """The case from deposit to close; then a head that is not witnessed, and a statement not anchored."""
     life = CaseLife.begin(Node(case_ledger)).play()
+    life.speakers[CAMERA].say("device.health", health(9))
+    life.life.site.anchor()
+    life.speakers[CAMERA].say("device.health", health(10))
     case_ledger.seal(2)
     return life
 
