@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backend.audit.build import BundleSource
 from backend.audit.case import Head, StatementFile
+from backend.audit.report import Outcome, Report
 from backend.loans.rules.book import book
 from backend.loans.rules.commitments import TERMS, commitment_of, make_opening
 from backend.loans.rules.facts import Fact, FactKind, Terms, fact_to_json
@@ -344,3 +345,8 @@ def loan_of(receipt: int) -> Loan:
         drawn_on=None,
         due_on=None,
     )
+
+
+def failing(report: Report) -> dict[str, str]:
+    """Names of the steps that fail, each with its error."""
+    return {each.name: each.error for each in report.findings if each.outcome is Outcome.FAILS}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from backend.audit.case import Case, Device
-from backend.audit.events import Event, Told
+from backend.audit.events import PARTIES, Event, Told
 from backend.audit.report import Found
 from backend.audit.statements import Said
 from backend.errors import Invalid
@@ -16,6 +16,7 @@ DEPOSITOR: Final = 1
 OPERATOR: Final = 2
 LENDER: Final = 4
 INSPECTOR: Final = 8
+PERSONS_AT_LEAST: Final = 2
 
 
 class EnrolmentMissing(Invalid):
@@ -83,19 +84,28 @@ class Registry:
     parties: dict[bytes, Party] = field(default_factory=dict)
     sites: dict[str, Site] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
+    persons: dict[str, bytes] = field(default_factory=dict)
 
 
 def enrolled(told: Told) -> Found[Registry]:
     """Parties, sites and devices as they stand after these events, in ledger order.
 
     Raises:
-        EnrolmentMissing, EnrolmentRepeated: the first that applies.
+        EnrolmentMissing: an event names a party or site that none before it enrolled, or a pledge became
+            effective and its pledgee had not two persons to sign for it.
+        EnrolmentRepeated: something is enrolled twice, or an address for two.
     """
     found = Registry()
     keys: set[str] = set()
     for event in told.events:
         if event.contract == "PartyRegistry":
             _take(found, keys, event)
+        for name in PARTIES:
+            party = event.args.get(name)
+            _require(party is None or party in found.parties, event, **{name: (party or b"").hex()})
+        if event.name == "PledgeEffective":
+            persons = list(found.persons.values()).count(event.args["pledgee"])
+            _require(persons >= PERSONS_AT_LEAST, event, persons=str(persons))
     saw = f"{len(found.parties)} parties, {len(found.sites)} sites, {len(found.devices)} devices."
     return Found(found, saw)
 
@@ -178,7 +188,6 @@ def _take(found: Registry, keys: set[str], event: Event) -> None:
         case "SiteEnrolled":
             site = name_of(args["site"])
             _once(site not in found.sites, event)
-            _require(args["operator"] in found.parties, event, operator=args["operator"].hex())
             found.sites[site] = Site(args["operator"], _new(keys, args["bridge"], event))
         case "DeviceEnrolled":
             _enrol_device(found, keys, event)
@@ -186,6 +195,10 @@ def _take(found: Registry, keys: set[str], event: Event) -> None:
             name = name_of(args["device"])
             _require(name in found.devices, event, device=name)
             found.devices[name] = _changed(found.devices[name], event, keys)
+        case "PersonEnrolled":
+            found.persons[_new(keys, args["person"], event)] = args["party"]
+        case "PersonDismissed":
+            found.persons.pop(args["person"], None)
         case _:
             pass
 
@@ -195,8 +208,6 @@ def _enrol_device(found: Registry, keys: set[str], event: Event) -> None:
     name, site = name_of(args["device"]), name_of(args["site"])
     _once(name not in found.devices, event)
     _require(site in found.sites, event, site=site)
-    for role in ("host", "commissioner"):
-        _require(args[role] in found.parties, event, **{role: args[role].hex()})
     found.devices[name] = Device(
         device=name,
         site=site,

@@ -6,6 +6,7 @@ A small machine of its own, fed with proven events; it shares with the contracts
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final
 
 from backend.audit.case import Case
@@ -118,12 +119,16 @@ class Receipt:
 
 @dataclass(slots=True)
 class Life:
-    """A case as its events leave it; `moved` are the issues and deliveries, each with its event."""
+    """A case as its events leave it; `moved` are the issues and deliveries.
+
+    `encumbered` is what the receipts' own events say is under the pledge; the pledge's must say the same.
+    """
 
     pledge: Pledge = field(default_factory=Pledge)
     requested: dict[int, Event] = field(default_factory=dict)
     receipts: dict[int, Receipt] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
+    encumbered: set[int] = field(default_factory=set)
     moved: list[Event] = field(default_factory=list)
 
 
@@ -135,13 +140,16 @@ def lived(case: Case, told: Told) -> Found[Life]:
     """
     life = Life()
     ours = _receipts_of(told.events, case.pledge)
-    for event in told.events:
-        if event.contract == "PledgeRegistry" and event.args.get("pledgeId") == case.pledge:
-            _take_pledge(life, event)
-        elif event.name == "IssueRequested":
-            life.requested[event.args["requestId"]] = event
-        elif event.contract == "ReceiptRegistry" and event.args.get("receiptId") in ours:
-            _take_receipt(life, event)
+    for _, act in groupby(told.events, key=lambda event: (event.block, event.place)):
+        for event in act:
+            if event.contract == "PledgeRegistry":
+                _take_pledge(life, event)
+            elif event.name == "IssueRequested":
+                _request(life, event)
+            elif event.contract == "ReceiptRegistry" and event.args.get("receiptId") in ours:
+                _take_receipt(life, event, case.pledge)
+        if life.encumbered != life.pledge.under:
+            raise _out_of_order(event, "the receipts say otherwise what is under the pledge")
     if not life.pledge.receipts or life.receipts.keys() != ours:
         raise OutOfOrder(state=life.pledge.state or "none", receipts=sorted(life.receipts))
     left = sum(receipt.remaining_kg for receipt in life.receipts.values())
@@ -244,17 +252,29 @@ def _release(pledge: Pledge, event: Event) -> None:
     pledge.under.remove(event.args["receiptId"])
 
 
-def _take_receipt(life: Life, event: Event) -> None:
+def _request(life: Life, event: Event) -> None:
+    if event.args["requestId"] in life.requested:
+        raise _out_of_order(event, "requested before")
+    life.requested[event.args["requestId"]] = event
+
+
+def _encumber(life: Life, event: Event) -> None:
+    receipt, taken = event.args["receiptId"], event.name == "ReceiptEncumbered"
+    if taken == (receipt in life.encumbered):
+        raise _out_of_order(event, "under the pledge" if taken else "not under the pledge")
+    life.encumbered ^= {receipt}
+
+
+def _take_receipt(life: Life, event: Event, pledge: int) -> None:
     args, receipt = event.args, life.receipts.get(event.args["receiptId"])
     if event.name == "ReceiptIssued":
         _issue(life, event)
     elif receipt is None:
         raise _out_of_order(event, "the receipt is not issued")
+    elif event.name in {"ReceiptEncumbered", "ReceiptDisencumbered"} and args["pledgeId"] == pledge:
+        _encumber(life, event)
     elif event.name == "ReleaseOrdered":
-        if args["massKg"] > receipt.remaining_kg:
-            raise MassesDiffer(order=args["orderId"], ordered=args["massKg"], there=receipt.remaining_kg)
-        _require_control(life, receipt, event)
-        life.orders[args["orderId"]] = Order(args["receiptId"], args["massKg"])
+        _order(life, receipt, event)
     elif event.name == "GoodsDelivered":
         _deliver(life, receipt, event)
 
@@ -272,6 +292,16 @@ def _issue(life: Life, event: Event) -> None:
         args["holder"], args["document"], args["massKg"], args["massKg"], pieces, event
     )
     life.moved.append(event)
+
+
+def _order(life: Life, receipt: Receipt, event: Event) -> None:
+    args = event.args
+    if args["orderId"] in life.orders:
+        raise _out_of_order(event, "ordered before")
+    if args["massKg"] > receipt.remaining_kg:
+        raise MassesDiffer(order=args["orderId"], ordered=args["massKg"], there=receipt.remaining_kg)
+    _require_control(life, receipt, event)
+    life.orders[args["orderId"]] = Order(args["receiptId"], args["massKg"])
 
 
 def _deliver(life: Life, receipt: Receipt, event: Event) -> None:

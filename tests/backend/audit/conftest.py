@@ -7,6 +7,7 @@ import pytest
 from backend.audit.build import build
 from backend.audit.case import Case
 from tests.support.audit_case import CAMERA, CaseLife, health
+from tests.support.audit_proven import Proven
 from tests.support.ledger import LedgerInTests, ledger_in_tests
 from tests.support.ledger_node import Node
 
@@ -33,3 +34,9 @@ def played(case_ledger: LedgerInTests) -> CaseLife:
 def case(played: CaseLife, case_ledger: LedgerInTests) -> Case:
     """What its bundle holds."""
     return build(played.source(), case_ledger.rpc)
+
+
+@pytest.fixture(scope="session")
+def proven(case: Case) -> Proven:
+    """The case with what its proofs establish."""
+    return Proven.of(case)

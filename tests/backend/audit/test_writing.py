@@ -8,7 +8,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from backend.audit.actions import NothingToProve, OpeningUnknown, Sources, source_of, write_bundle
+from backend.audit.actions import (
+    BundleUnsound,
+    NothingToProve,
+    OpeningUnknown,
+    Sources,
+    source_of,
+    write_bundle,
+)
 from backend.audit.build import build, write
 from backend.audit.case import Case
 from backend.audit.report import Outcome
@@ -50,7 +57,9 @@ def bank(tmp_path: Path, played: CaseLife, case_ledger: LedgerInTests) -> Iterat
     engine.dispose()
 
 
-def _fill(engine: Engine, played: CaseLife, ledger: LedgerInTests, openings: list[bytes]) -> None:
+def _fill(
+    engine: Engine, played: CaseLife, ledger: LedgerInTests, openings: list[bytes], loan_id: str = LOAN
+) -> None:
     create_schema(engine)
     at, deployment = played.life.ledger.at, played.life.ledger.deployment
     mirror = Mirror(deployment.chain_id, at("EvidenceLog"), "lender")
@@ -63,7 +72,7 @@ def _fill(engine: Engine, played: CaseLife, ledger: LedgerInTests, openings: lis
             message = StatementMessage(SITE, index, signed.entry(), body.decode())
             take_statement(session, message, domain=played.life.site.domain, now=NOW)
         keep_document(session, played.document, "CN-909", NOW)
-        _keep_loan(session, played, openings)
+        _keep_loan(session, played, openings, loan_id)
 
 
 @pytest.fixture
@@ -130,11 +139,23 @@ def test_no_bundle_is_written_while_a_still_or_an_opening_is_missing(
     assert not list(tmp_path.glob("*bundle*"))
 
 
-def _keep_loan(session: Session, played: CaseLife, openings: list[bytes]) -> None:
+def test_a_bundle_that_would_not_verify_is_not_handed_out(
+    sources: Sources, tmp_path: Path, played: CaseLife, case_ledger: LedgerInTests
+) -> None:
+    confused = open_database(f"sqlite:///{tmp_path / 'confused.sqlite'}")
+    _fill(confused, played, case_ledger, played.openings, loan_id="L-9")
+    with reading(confused) as session, pytest.raises(BundleUnsound) as refusal:
+        write_bundle(session, sources, "L-9", tmp_path / "bundle.zip")
+    assert (refusal.value.facts["step"], refusal.value.facts["error"]) == ("terms", "audit.terms_differ")
+    assert not (tmp_path / "bundle.zip").exists()
+    confused.dispose()
+
+
+def _keep_loan(session: Session, played: CaseLife, openings: list[bytes], loan_id: str) -> None:
     store_product(session, standard_product(), at=Moment(NOW, NOW.date()))
     loan = loan_of(played.receipt)
     row = LoanRow(
-        id=LOAN,
+        id=loan_id,
         borrower=name32(DEPOSITOR),
         product_name=loan.product.name,
         product_version=loan.product.version,
@@ -154,7 +175,7 @@ def _keep_loan(session: Session, played: CaseLife, openings: list[bytes]) -> Non
         kind = "loan.event" if number else "loan.terms"
         session.add(
             OpeningRow(
-                loan_id=LOAN,
+                loan_id=loan_id,
                 number=number,
                 kind=kind,
                 opening=opening,
