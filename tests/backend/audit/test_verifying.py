@@ -1,6 +1,7 @@
 """Whatever is changed in a bundle, some step fails and names it, even where the manifest was written anew."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -18,7 +19,7 @@ from backend.audit.command import check
 from backend.audit.report import Outcome, Report
 from backend.audit.verify import verify
 from contracts.rpc import Rpc
-from tests.support.audit_case import COILS, CaseLife, failing
+from tests.support.audit_case import COILS, SITE, CaseLife, failing
 from tests.support.ledger import LedgerInTests
 
 
@@ -167,6 +168,32 @@ def test_another_ledger_has_other_blocks(case: Case, chain: LedgerInTests) -> No
         "chain": "audit.header_not_on_chain",
         "contracts": "audit.code_differs",
     }
+
+
+def test_the_page_lists_every_step_in_order_and_every_kind_of_file(case: Case, root: Path) -> None:
+    page = (root / "docs" / "proof-bundle.md").read_text("utf-8")
+    steps = page[page.index("## The steps") : page.index("## What rests")]
+    named = re.findall(r"^\| `([a-z-]+)` \|", steps, re.MULTILINE)
+    assert named == [each.name for each in verify(write(case)).findings]
+    listed = set(re.findall(r"^\| `([^`]+)` \|", page[: page.index("## The steps")], re.MULTILINE))
+    kinds = (
+        ("[0-9a-f]{64}", "SHA256"),
+        (f"/{SITE}/1/", "/SITE/EPOCH/"),
+        (r"[0-9]{10}\.(?=entry|body|proof)", "INDEX."),
+    )
+    found = set()
+    for name in unpack(write(case)):
+        for pattern, word in kinds:
+            name = re.sub(pattern, word, name)  # noqa: PLW2901 - one name, kind by kind
+        name = re.sub("event-[0-9]+", "event-NUMBER", re.sub("blocks/[0-9]+", "blocks/NUMBER", name))  # noqa: PLW2901
+        found.add(re.sub("receipt-[0-9]+", "receipt-ID", name))
+    assert found == listed
+
+
+@pytest.fixture
+def root() -> Path:
+    """The project's root."""
+    return Path(__file__).parents[3]
 
 
 @pytest.fixture
