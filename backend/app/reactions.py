@@ -46,20 +46,25 @@ class BankReactions:
         """Judge exits at once; value again what rests on goods of the site when an alert opened."""
         alert = self.bank.watch.examine(session, taken.statement, self.bank.wall.now())
         if alert is not None:
-            self._review_site(session, alert.site)
+            self.review_site(session, alert.site)
 
     def on_finding(self, session: Session, finding: Finding) -> None:
         """Open the alert that the finding calls for."""
         alert = self.bank.watch.report(session, finding, self.bank.wall.now())
         if alert is not None:
-            self._review_site(session, alert.site)
+            self.review_site(session, alert.site)
 
     def on_line(self, session: Session, taken: TakenLine) -> None:
         """Test a loan's cover again once money was booked to it."""
         if taken.loan_id is not None:
             self._review(session, taken.loan_id)
 
-    def _review_site(self, session: Session, site: bytes) -> None:
+    def review_live(self, session: Session) -> None:
+        """Test every loan that owes."""
+        for loan_id in loans.live_loans(session):
+            self._review(session, loan_id)
+
+    def review_site(self, session: Session, site: bytes) -> None:
         """Test every loan that rests on goods of a site."""
         for receipt_id in receiving.live_receipts_at(session, site):
             for loan_id in loans.loans_on(session, receipt_id):
