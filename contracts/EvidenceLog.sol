@@ -149,9 +149,9 @@ contract EvidenceLog is IEvidenceLog {
         while (low < high) {
             uint256 middle = (low + high) / 2;
             position = middle % RING;
-            head = _ring[site][position];
-            if (head.size == size) return (head, true, position);
-            if (head.size < size) low = middle + 1;
+            uint64 found = _ring[site][position].size;
+            if (found == size) return (_ring[site][position], true, position);
+            if (found < size) low = middle + 1;
             else high = middle;
         }
         if (size != 0 && size == log.witnessedSize) return (_witnessed[site], false, 0);
