@@ -11,6 +11,7 @@ from iot_bridge.evidence.statement import name32
 from iot_bridge.heads import Head
 from iot_bridge.record import Beacon
 
+STUCK_AFTER_S: Final = 60
 _LOG: Final = load("EvidenceLog")
 
 
@@ -73,11 +74,14 @@ class SiteLedger:
         return self._send(f"anchor/{self._site}/{old}/{new.size}", call)
 
     def is_waiting(self, act: str) -> bool:
-        """Whether an act sent before is not in a block yet."""
+        """Whether an act sent before is not in a block yet; one that is stuck is offered more for."""
         try:
-            return self._outgoing().outcome(act).fate is Fate.WAITING
+            if self._outgoing().outcome(act).fate is not Fate.WAITING:
+                return False
         except ActUnknown:
             return False
+        self._outgoing().hasten(act, self._key, after_s=STUCK_AFTER_S)
+        return True
 
     def _send(self, name: str, call: bytes) -> str:
         self._outgoing().send(Act(name, self._evidence_log, call), self._key)
