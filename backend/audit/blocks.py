@@ -201,17 +201,20 @@ def require_in_block(receipt: bytes, place: int, nodes: Iterable[bytes], header:
     return path
 
 
-def may_hold(bloom: bytes, *values: bytes) -> bool:
-    """Whether a block's logs may mention all of `values` (addresses of 20 bytes, topics of 32).
+def bloom_mask(*values: bytes) -> int:
+    """The bits that a bloom has wherever logs mention all of `values` (addresses, topics)."""
+    mask = 0
+    for value in values:
+        digest = keccak(value)
+        for at in (0, 2, 4):
+            mask |= 1 << (int.from_bytes(digest[at : at + 2], "big") & 2047)
+    return mask
 
-    No is certain; yes may be chance.
-    """
-    return all(_bit_set(bloom, keccak(value)) for value in values)
 
-
-def _bit_set(bloom: bytes, digest: bytes) -> bool:
-    bits = (int.from_bytes(digest[i : i + 2], "big") & 2047 for i in (0, 2, 4))
-    return all(bloom[255 - bit // 8] >> (bit % 8) & 1 for bit in bits)
+def may_hold(bloom: bytes, masks: Iterable[int]) -> bool:
+    """Whether a block's logs may mention what some mask stands for. No is certain; yes may be chance."""
+    bits = int.from_bytes(bloom, "big")
+    return bits != 0 and any(bits & mask == mask for mask in masks)
 
 
 def _log(fields: Any) -> Log:

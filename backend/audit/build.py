@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from backend.audit.archive import pack
 from backend.audit.blocks import (
     Header,
+    bloom_mask,
     header_of,
     may_hold,
     parse_receipt,
@@ -146,11 +147,8 @@ class _Ledger:
     def _blocks_with(self, pairs: Sequence[tuple[bytes, bytes]]) -> set[int]:
         """Blocks that name one of the subjects; of whole headers also those that by their bloom only may."""
         if self._whole:
-            return {
-                number
-                for number, header in self._headers.items()
-                if any(may_hold(header.bloom, *pair) for pair in pairs)
-            }
+            masks = [bloom_mask(*pair) for pair in pairs]
+            return {number for number, header in self._headers.items() if may_hold(header.bloom, masks)}
         return {int(log["blockNumber"], 16) for log in logs_naming(self._rpc, self._span, pairs)}
 
     def _events_in(self, numbers: Iterable[int]) -> list[Event]:

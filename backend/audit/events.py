@@ -15,7 +15,18 @@ from contracts.artifacts import load
 Subject = tuple[str, bytes]
 """A contract's name and a topic: what an event about the case mentions."""
 
-PARTIES: Final = ("pledgor", "pledgee", "operator", "holder", "depositor", "host", "commissioner", "by", "to")
+PARTIES: Final = (
+    "pledgor",
+    "pledgee",
+    "operator",
+    "holder",
+    "depositor",
+    "controller",
+    "host",
+    "commissioner",
+    "by",
+    "to",
+)
 """Arguments that name a party."""
 
 

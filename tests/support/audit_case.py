@@ -100,6 +100,7 @@ class CaseLife:
 
     life: LedgerLife
     speakers: dict[str, Speaker]
+    loan: str = LOAN
     pledge: int = 0
     receipt: int = 0
     document: dict[str, Any] = field(default_factory=dict)
@@ -156,7 +157,9 @@ class CaseLife:
 
     def take_pledge(self) -> None:
         """Commit to the terms in every step until control moves to the lender."""
-        self.terms = make_opening(TERMS, terms_content(loan_of(self.receipt), LENDER), hash_of("salt"))
+        self.terms = make_opening(
+            TERMS, terms_content(loan_of(self.receipt, self.loan), LENDER), hash_of("salt")
+        )
         terms, ledger = commitment_of(self.terms), self.life.ledger
         expires = ledger.chain.now + HOUR_S
         endorsed = ledger.act(
@@ -172,7 +175,7 @@ class CaseLife:
     def tell(self, happened: str, on: date, **facts: Any) -> None:
         """Have the ledger chain an opaque event of the loan, and keep its opening."""
         number = len(self.openings) + 1
-        content = {"loan": LOAN, "number": number, "happened": happened, "on": on.isoformat(), **facts}
+        content = {"loan": self.loan, "number": number, "happened": happened, "on": on.isoformat(), **facts}
         opening = make_opening("loan.event", content, hash_of(f"salt {number}"))
         self.openings.append(opening)
         self.life.ledger.act(LENDER, "PledgeRegistry", "recordLoanEvent", self.pledge, commitment_of(opening))
@@ -222,7 +225,7 @@ class CaseLife:
             if file[0].statement.kind != "device.health" and index not in without
         }
         return BundleSource(
-            loan=LOAN,
+            loan=self.loan,
             pledge=self.pledge,
             chain_id=ledger.chain.chain_id,
             contracts={name: ledger.at(name) for name in CONTRACTS},
@@ -327,10 +330,10 @@ def document_of(mass_kg: int, pieces: int) -> dict[str, Any]:
     }
 
 
-def loan_of(receipt: int) -> Loan:
+def loan_of(receipt: int, loan_id: str = LOAN) -> Loan:
     """The loan of the case as it is signed."""
     return Loan(
-        id=LOAN,
+        id=loan_id,
         borrower=name32(DEPOSITOR),
         product=standard_product(),
         principal=Money(PRINCIPAL, "CNY"),

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from backend.audit.blocks import Header, Receipt, may_hold, parse_header, parse_receipt, require_in_block
+from backend.audit.blocks import (
+    Header,
+    Receipt,
+    bloom_mask,
+    may_hold,
+    parse_header,
+    parse_receipt,
+    require_in_block,
+)
 from backend.audit.case import Case
 from backend.audit.events import Told, addresses
 from backend.audit.report import Found
@@ -113,8 +121,9 @@ def nothing_omitted(case: Case, headers: Headers, receipts: Receipts, told: Told
         BlockMissing: a block may hold such an event, and not all of its receipts are there.
     """
     pairs = addresses(told.subjects, case.contracts)
+    masks = [bloom_mask(*pair) for pair in pairs]
     for number, header in headers.by_number.items():
-        if any(may_hold(header.bloom, *pair) for pair in pairs) and not _all_of(header, receipts.get(number)):
+        if may_hold(header.bloom, masks) and not _all_of(header, receipts.get(number)):
             raise BlockMissing(block=number)
     searched = len(headers.by_number)
     trust = "" if headers.whole else "The blocks between those given were not searched."

@@ -107,7 +107,7 @@ class Order:
 
 @dataclass(slots=True)
 class Receipt:
-    """A receipt as its events leave it."""
+    """A receipt as its events leave it; `pledgee` controls it while a pledge is effective on it."""
 
     holder: bytes
     document: bytes
@@ -115,6 +115,7 @@ class Receipt:
     remaining_kg: int
     pieces: set[bytes]
     issued: Event
+    pledgee: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -258,21 +259,23 @@ def _request(life: Life, event: Event) -> None:
     life.requested[event.args["requestId"]] = event
 
 
-def _encumber(life: Life, event: Event) -> None:
-    receipt, taken = event.args["receiptId"], event.name == "ReceiptEncumbered"
-    if taken == (receipt in life.encumbered):
-        raise _out_of_order(event, "under the pledge" if taken else "not under the pledge")
-    life.encumbered ^= {receipt}
+def _encumber(life: Life, receipt: Receipt, event: Event, pledge: int) -> None:
+    taken = event.name == "ReceiptEncumbered"
+    if taken == (receipt.pledgee is not None):
+        raise _out_of_order(event, "under a pledge" if taken else "under no pledge")
+    receipt.pledgee = event.args["controller"] if taken else None
+    if event.args["pledgeId"] == pledge:
+        life.encumbered ^= {event.args["receiptId"]}
 
 
 def _take_receipt(life: Life, event: Event, pledge: int) -> None:
-    args, receipt = event.args, life.receipts.get(event.args["receiptId"])
+    receipt = life.receipts.get(event.args["receiptId"])
     if event.name == "ReceiptIssued":
         _issue(life, event)
     elif receipt is None:
         raise _out_of_order(event, "the receipt is not issued")
-    elif event.name in {"ReceiptEncumbered", "ReceiptDisencumbered"} and args["pledgeId"] == pledge:
-        _encumber(life, event)
+    elif event.name in {"ReceiptEncumbered", "ReceiptDisencumbered"}:
+        _encumber(life, receipt, event, pledge)
     elif event.name == "ReleaseOrdered":
         _order(life, receipt, event)
     elif event.name == "GoodsDelivered":
@@ -300,7 +303,7 @@ def _order(life: Life, receipt: Receipt, event: Event) -> None:
         raise _out_of_order(event, "ordered before")
     if args["massKg"] > receipt.remaining_kg:
         raise MassesDiffer(order=args["orderId"], ordered=args["massKg"], there=receipt.remaining_kg)
-    _require_control(life, receipt, event)
+    _require_control(receipt, event)
     life.orders[args["orderId"]] = Order(args["receiptId"], args["massKg"])
 
 
@@ -326,11 +329,10 @@ def _deliver(life: Life, receipt: Receipt, event: Event) -> None:
     life.moved.append(event)
 
 
-def _require_control(life: Life, receipt: Receipt, event: Event) -> None:
-    pledge, args = life.pledge, event.args
-    under = args["receiptId"] in pledge.under
-    by = pledge.pledgee if under else receipt.holder
-    if args["by"] != by or (under and args["to"] != receipt.holder):
+def _require_control(receipt: Receipt, event: Event) -> None:
+    args, pledged = event.args, receipt.pledgee is not None
+    by = receipt.pledgee if pledged else receipt.holder
+    if args["by"] != by or (pledged and args["to"] != receipt.holder):
         raise NotInControl(order=args["orderId"], by=args["by"].hex(), to=args["to"].hex())
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -226,3 +228,21 @@ def test_the_report_as_json_says_the_same(file: Path, capsys: pytest.CaptureFixt
     assert report["steps"][0]["outcome"] == "fails"
     assert report["steps"][0]["error"] in {"audit.not_a_bundle", "audit.bundle_not_canonical"}
     assert {each["outcome"] for each in report["steps"][1:]} == {"not reached"}
+
+
+def test_verifying_loads_no_database_no_chain_client_and_no_server() -> None:
+    program = "import sys, backend.audit.command; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    heavy = {
+        "alembic",
+        "cv2",
+        "eth",
+        "eth_tester",
+        "fastapi",
+        "numpy",
+        "paho",
+        "sqlalchemy",
+        "sqlmodel",
+        "web3",
+    }
+    assert heavy & set(loaded.stdout.split()) == set()
