@@ -89,6 +89,29 @@ def serve() -> None:
     serve_bank(Settings.from_environment())
 
 
+@app.command()
+def demo(
+    *,
+    play_once: Annotated[
+        bool, typer.Option("--play-once", help="End when the story is told; else stay up until interrupted.")
+    ] = False,
+    folder: Annotated[Path, typer.Option(help="Where all of it is kept; emptied first.")] = Path("var/demo"),
+    video: Annotated[Path | None, typer.Option(help="A clip to stand before the gate camera.")] = None,
+    camera: Annotated[str | None, typer.Option(help="URL of a camera that watches your gate.")] = None,
+    line: Annotated[str | None, typer.Option(help="Gate line of clip or camera: X1,Y1,X2,Y2.")] = None,
+    inward: Annotated[str | None, typer.Option(help="Way in on it: left, right, up or down.")] = None,
+) -> None:
+    """Play a coil's way from the gate camera to a closed loan, on a system started for it."""
+    from backend.story.command import tell  # noqa: PLC0415
+    from backend.story.stage import GateView  # noqa: PLC0415
+
+    tell(
+        folder.absolute(),
+        GateView(video=video, camera=camera, line=line, inward=inward),
+        stay=not play_once,
+    )
+
+
 def main() -> None:
     """Run the command line; a refusal ends it with its sentence and exit code 1."""
     from backend.errors import TallystickError  # noqa: PLC0415

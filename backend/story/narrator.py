@@ -16,11 +16,14 @@ class Narrator:
     steps: int = 0
     started: float = field(default_factory=time.monotonic)
 
+    def elapsed_s(self) -> float:
+        """Seconds since the story began."""
+        return time.monotonic() - self.started
+
     def step(self, title: str) -> None:
         """Open the next numbered step."""
         self.steps += 1
-        elapsed = time.monotonic() - self.started
-        self.console.print(f"\n[bold]{self.steps:>2}  {title}[/bold]  [dim]{elapsed:.0f} s[/dim]")
+        self.console.print(f"\n[bold]{self.steps:>2}  {title}[/bold]  [dim]{self.elapsed_s():.0f} s[/dim]")
 
     def proved(self, sentence: str) -> None:
         """A fact that the system has just shown to hold."""
@@ -37,6 +40,12 @@ class Narrator:
     def note(self, sentence: str) -> None:
         """A sentence that explains."""
         self.console.print(f"    [dim]{sentence}[/dim]")
+
+    def end(self) -> None:
+        """The story is told."""
+        self.console.print(
+            f"\n[bold green]The story is told, and all of it holds.[/bold green] {self.elapsed_s():.0f} s"
+        )
 
     def waiting(self, sentence: str) -> "Waiting":
         """Show `sentence` while the block runs."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -105,7 +105,9 @@ class Processes:
     environment: dict[str, str]
     running: list[Process] = field(default_factory=list)
 
-    def start(self, name: str, module: str, *arguments: str) -> Process:
+    def start(
+        self, name: str, module: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> Process:
         """Run `python -m module arguments` with its standard error in `logs/NAME.log`."""
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
@@ -116,12 +118,28 @@ class Processes:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env=self.environment,
+                env={**self.environment, **(environment or {})},
             )
         process = Process(name=name, popen=popen, log=log)
         threading.Thread(target=process.listen, name=f"listen-{name}", daemon=True).start()
         self.running.append(process)
         return process
+
+    def finish(self, process: Process, *, within_s: float) -> None:
+        """Wait until a part that is to end by itself has ended well.
+
+        Raises:
+            ProcessSilent: it goes on.
+            ProcessEnded: it ended badly.
+        """
+        try:
+            ended_with = process.popen.wait(timeout=within_s)
+        except subprocess.TimeoutExpired as error:
+            raise ProcessSilent(name=process.name, waited_s=within_s, log=process.log) from error
+        self.running.remove(process)
+        process.end()
+        if ended_with != 0:
+            raise ProcessEnded(name=process.name, code_=ended_with, log=process.log)
 
     def require_alive(self) -> None:
         """Stop the story when a part has stopped.

@@ -22,25 +22,31 @@ from contracts.sender import Act, Fate, Sender
 from iot_bridge.evidence.statement import name32
 
 SITE: Final = "yard-1"
-GATE: Final = "gate-1"
 BAY: Final = "bay-a"
-COMMODITY: Final = "steel.coil"
-GRADE: Final = "hrc"
+COMMODITY: Final = "steel.hrc"
+GRADE: Final = "q235b"
 BRIDGE: Final = "bridge-1"
 CAMERA: Final = "gate-cam-1"
 SCALE: Final = "scale-1"
 FUSION: Final = "fusion-1"
 WITNESS: Final = "witness"
-CAPACITIES: Final = {"depositor": 1, "operator": 2, "bank": 4}
-PEOPLE: Final = {
-    "credit-officer": "credit_officer",
-    "approver-1": "approver",
-    "approver-2": "approver",
-    "collateral-1": "collateral_officer",
-    "collateral-2": "collateral_officer",
-    "payment-officer": "payment_officer",
+CAPACITIES: Final = {"depositor": 1, "operator": 2, "bank": 4, "supervisor": 8}
+"""Role → capacities in the registry; the supervisor is an inspector whom the bank has commissioned."""
+DEVICES: Final = {
+    CAMERA: ("supervisor", "bank"),
+    SCALE: ("operator", "supervisor"),
+    FUSION: ("supervisor", "bank"),
 }
-"""The bank's people in the story, by what they do."""
+"""Device → who holds it, and who ordered it put there: camera and scale share neither."""
+COLLATERAL: Final = ("collateral-1", "collateral-2")
+PEOPLE: Final = {
+    "credit-officer": ("credit_officer", "approver"),
+    "approver-1": ("approver",),
+    "approver-2": ("approver",),
+    **dict.fromkeys(COLLATERAL, ("collateral_officer",)),
+    "payment-officer": ("payment_officer",),
+}
+"""The bank's people in the story, with their roles; two of them sign for the bank on the ledger."""
 GOVERNORS: Final = ("deployer", "enroller", "guardian", "governance")
 YEAR_S: Final = 365 * 24 * 3600
 MAX_AGE_BLOCKS: Final = 3_600
@@ -149,8 +155,7 @@ class Registrar:
         ]
         people = [
             ("enrolPerson", {"party": world.party_id("bank"), "person": keys.address(name)})
-            for name, role in PEOPLE.items()
-            if role == "collateral_officer"
+            for name in COLLATERAL
         ]
         site = (
             "enrolSite",
@@ -169,13 +174,13 @@ class Registrar:
                 {
                     "device": name32(device),
                     "site": name32(SITE),
-                    "host": world.party_id("operator"),
+                    "host": world.party_id(host),
                     "commissioner": world.party_id(commissioner),
                     "key": keys.address(device),
                     "calibratedUntil": until,
                 },
             )
-            for device, commissioner in ((CAMERA, "bank"), (SCALE, "operator"), (FUSION, "bank"))
+            for device, (host, commissioner) in DEVICES.items()
         ]
         return [parties, [*people, site], devices]
 

@@ -1,0 +1,426 @@
+"""Plays the story in the yard, at the operator's and at the bank; each step says what was proved.
+
+coils enter → receipt → pledge → loan → payment → the price falls → margin call → part repayment → release
+order → a matched exit → at night an exit without an order → alert → repayment → release → close
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from sqlmodel import Session
+
+from backend.alerts import actions as alerts
+from backend.alerts.rules import Alert, AlertKind
+from backend.audit.actions import write_bundle
+from backend.audit.verify import verify
+from backend.clock import OffsetFileClock
+from backend.errors import TallystickError, WrongState
+from backend.evidence import actions as evidence
+from backend.evidence.support import MOVEMENT_IN, MOVEMENT_OUT, movement_of
+from backend.loans.actions import reading as loans
+from backend.loans.rules.life import LoanState
+from backend.margin.actions import calling
+from backend.margin.rules.call import MarginState
+from backend.pledges import actions as pledges
+from backend.receipts import actions as receipts
+from backend.receipts.rules import IssueTerms
+from backend.story.gate import COILS, Coil, Gate
+from backend.story.lending import APPROVERS, LOAN, MAKER, PRINCIPAL, Lending
+from backend.story.narrator import Narrator
+from backend.story.office import Office
+from backend.story.world import BAY, COMMODITY, GRADE, SITE, World
+from backend.units import Money
+from contracts.rpc import Rpc
+from iot_bridge.evidence.statement import name32
+
+PROFILE: Final = "CN-909"
+PRICE_AT_FIRST: Final = 3_900
+PRICE_FALLEN: Final = 3_100
+DAY_OF_THE_FALL: Final = 30
+
+
+class BundleNotVerified(WrongState):
+    """The proof bundle of the story does not verify."""
+
+    code = "story.bundle_not_verified"
+
+
+class NotRefused(WrongState):
+    """Something that must be refused was done."""
+
+    code = "story.not_refused"
+
+
+@dataclass(slots=True)
+class Story:
+    """Everything the steps need, and what they have learned so far."""
+
+    narrator: Narrator
+    world: World
+    office: Office
+    gate: Gate
+    lending: Lending
+    business: OffsetFileClock
+    network_key: bytes
+    coils: tuple[Coil, ...] = COILS
+    receipt: int = 0
+    pledge: int = 0
+    order: int = 0
+
+    def play(self) -> None:
+        """Every step in order; whatever does not come true stops the story by name."""
+        for step in (
+            self.coils_enter,
+            self.a_receipt_is_issued,
+            self.a_loan_is_agreed,
+            self.the_receipt_is_pledged,
+            self.the_loan_is_paid_out,
+            self.the_price_falls,
+            self.a_part_is_repaid,
+            self.a_release_is_ordered,
+            self.a_coil_leaves_in_order,
+            self.a_coil_leaves_at_night,
+            self.the_loan_is_repaid,
+            self.the_loan_is_closed,
+        ):
+            step()
+
+    def coils_enter(self) -> None:
+        """Each coil passes the camera and the scale; the two together make a movement."""
+        self.narrator.step("Coils enter past the gate camera and over the scale")
+        self.gate.advise(self.coils)
+        for coil in self.coils:
+            with self.narrator.waiting(f"coil {coil.number} comes in"):
+                self.gate.enter(coil)
+                seen = self._movement(MOVEMENT_IN, coil)
+            self.narrator.proved(
+                f"coil {coil.number}, {coil.mass_kg:,} kg: camera and scale agree"
+                f" ({len(seen.fields['rests_on'])} statements); fingerprint 0x{seen.subject.hex()[:12]}…"
+            )
+
+    def a_receipt_is_issued(self) -> None:
+        """The depositor asks, the operator issues on witnessed arrivals; no coil can be covered twice."""
+        self.narrator.step("The operator issues a receipt over the coils")
+        terms, document = self._terms(), self._document()
+        asked = self.office.do(
+            lambda session: receipts.request_issue(
+                session,
+                terms,
+                document,
+                profile=PROFILE,
+                signer=self.world.parties["depositor"],
+                now=datetime.now(UTC),
+            )
+        )
+        request = self.office.wait_for(
+            "the request", lambda session: receipts.request_of_document(session, asked)
+        )
+        self.narrator.proved(
+            f"request {request} is on the ledger; it holds the document's hash, no name and no price"
+        )
+        signer = self.world.parties["operator"]
+        self._when_witnessed(lambda session: receipts.issue(session, request, signer=signer))
+        self.receipt = self.office.wait_for(
+            "the receipt",
+            lambda session: receipts.receipt_covering(session, terms.fingerprints[0]),
+        )
+        self.narrator.proved(
+            f"receipt {self.receipt}: {terms.mass_kg:,} kg in {len(self.coils)} coils, each covered by a"
+            " movement on a head that the bank has re-derived and witnessed"
+        )
+        self._refused(
+            "a second receipt over the same coil",
+            lambda session: receipts.request_issue(
+                session, terms, document, profile=PROFILE, signer=signer, now=datetime.now(UTC)
+            ),
+        )
+
+    def a_loan_is_agreed(self) -> None:
+        """Application, value at a signed price, two approvals by two people, signature."""
+        self.narrator.step("The borrower applies; two people at the bank approve")
+        self.lending.quote_price(PRICE_AT_FIRST)
+        self.lending.apply(self.receipt)
+        self._when_supported(self.lending.value)
+        self.narrator.proved(
+            f"valued at {PRICE_AT_FIRST:,}.00 CNY/t from a signed file; every claim holds in full"
+        )
+        self._refused_act("the maker as checker", lambda: self.lending.approve(MAKER))
+        for approver in APPROVERS:
+            self.lending.approve(approver)
+        self.lending.sign()
+        self.narrator.proved(
+            f"{_shown(PRINCIPAL)} for 90 days at 5.60 % + 1.50 % supervision, ACT/360; terms are committed to"
+        )
+
+    def the_receipt_is_pledged(self) -> None:
+        """Endorse, attorn, register, accept: control moves to the bank, title stays."""
+        self.narrator.step("The receipt is pledged, step by step on the ledger")
+        self.pledge = self.lending.endorse(self.receipt)
+        self.narrator.proved(f"pledge {self.pledge}: endorsed 质押 by the borrower's own key")
+        self.lending.attorn(self.pledge)
+        self.narrator.proved("attorned: the operator holds for the bank from now on")
+        self.lending.register(self.pledge)
+        self.narrator.proved("registered: filing and search are committed to")
+        self.lending.accept(self.pledge)
+        self.narrator.proved("accepted by two people: control is the bank's, title stays the borrower's")
+        self._refused(
+            "a second pledge of the receipt",
+            lambda session: pledges.endorse(
+                session,
+                (self.receipt,),
+                pledgee=self.world.party_id("bank"),
+                terms=bytes(32),
+                expires_at=datetime.now(UTC) + timedelta(hours=1),
+                signer=self.world.parties["depositor"],
+            ),
+        )
+
+    def the_loan_is_paid_out(self) -> None:
+        """Money moves only on the confirmed pledge, once, to the supplier."""
+        self.narrator.step("The loan is paid out to the supplier")
+        loan = self.lending.disburse()
+        self.narrator.proved(f"{_shown(PRINCIPAL)} settled on the rail in full; due on {loan.due_on}")
+
+    def the_price_falls(self) -> None:
+        """A month on, a signed lower price opens a margin call."""
+        self.narrator.step(f"{DAY_OF_THE_FALL} days on, the price falls")
+        self.business.advance(timedelta(days=DAY_OF_THE_FALL))
+        self._refused_act("a value at the month-old price", self.lending.price)
+        self.lending.quote_price(PRICE_FALLEN)
+        self.lending.margin()
+        self.lending.wait_for_margin(MarginState.CALLED)
+        call = self.office.look(lambda session: calling.call(session, LOAN))
+        if call is None:
+            raise WrongState(loan_id=LOAN)
+        self.narrator.alarm(
+            f"margin call: {_yuan(call.cash_minor)} short at {PRICE_FALLEN:,}.00 CNY/t;"
+            f" to be cured by {call.cure_by}"
+        )
+
+    def a_part_is_repaid(self) -> None:
+        """Paying exactly the shortfall cures the call."""
+        self.narrator.step("The borrower repays a part")
+        call = self.office.look(lambda session: calling.call(session, LOAN))
+        if call is None:
+            raise WrongState(loan_id=LOAN)
+        amount = Money(call.cash_minor, "CNY")
+        self.lending.pay(amount)
+        self.lending.margin()
+        self.lending.wait_for_margin(MarginState.HEALTHY)
+        balances = self._balances()
+        self.narrator.proved(
+            f"{_shown(amount)} paid: interest and fee first, the rest on principal"
+            f" ({_yuan(balances.principal)} left); the call is cured"
+        )
+
+    def a_release_is_ordered(self) -> None:
+        """Pay X, release Y: the bank receives what the rest cannot carry; two people open the gate."""
+        self.narrator.step("One coil is paid free, and two people order its release")
+        coil = self.coils[0]
+        quote = self.lending.quote_release(self.receipt, coil.mass_kg)
+        self.narrator.note(
+            f"pay {_shown(quote.price.bank)} to the bank and {_shown(quote.price.operator)} to the operator,"
+            f" release {coil.mass_kg:,} kg"
+        )
+        self.lending.pay(quote.price.bank)
+        self.lending.pay_operator(quote)
+        self.order = self.lending.order_release(quote, self.receipt)
+        self.narrator.proved(
+            f"release order {self.order} is confirmed; the gate may open for {coil.mass_kg:,} kg"
+        )
+
+    def a_coil_leaves_in_order(self) -> None:
+        """The ordered coil leaves: camera, scale and order agree, and the receipt shrinks."""
+        self.narrator.step("The ordered coil leaves")
+        coil = self.coils[0]
+        with self.narrator.waiting(f"coil {coil.number} goes out"):
+            self.gate.leave(coil)
+            self._movement(MOVEMENT_OUT, coil)
+        piece, signer = coil.fingerprint(self.network_key), self.world.parties["operator"]
+        self._when_witnessed(lambda session: receipts.deliver(session, self.order, (piece,), signer=signer))
+        left = self.office.wait_for(
+            "the delivery",
+            lambda session: self._without(session, piece),
+        )
+        self.narrator.proved(
+            f"delivered: {left:,} kg stay under the receipt; the exit matched order, coil and weight"
+        )
+        if self._alerts():
+            raise WrongState(alerts=[each.id for each in self._alerts()])
+
+    def a_coil_leaves_at_night(self) -> None:
+        """A coil goes out past the camera with no order: the bank knows before any block confirms it."""
+        self.narrator.step("At night a coil leaves without an order")
+        self.gate.fall_dark()
+        self.gate.slip_out(self.coils[1])
+        alert = self.office.wait_for("the alert", lambda _: next(iter(self._alerts()), None))
+        crossing = self.office.look(lambda session: evidence.statement(session, _statement(alert)))
+        late_ms = int(alert.opened_at.timestamp() * 1000) - crossing.seen_at_ms
+        self.narrator.alarm(f"unauthorised exit, {late_ms} ms after the picture: {_facts(alert.facts)}")
+        standing = self.office.look(lambda session: loans.standing(session, LOAN, at=self.office.moment()))
+        if not standing.freezes:
+            raise WrongState(loan_id=LOAN)
+        self.narrator.proved(f"the loan is frozen for {', '.join(standing.freezes)}")
+
+    def the_loan_is_repaid(self) -> None:
+        """On the due day the borrower pays to the fen; no price and no answering chain is needed."""
+        loan = self.office.look(lambda session: loans.loan(session, LOAN))
+        self.narrator.step("On the due day the borrower repays everything")
+        if loan.due_on is None:
+            raise WrongState(loan_id=LOAN)
+        self.business.advance(timedelta(days=(loan.due_on - self.office.moment().today).days))
+        owed = self._balances()
+        payoff = self.lending.payoff()
+        self.narrator.note(
+            f"principal {_yuan(owed.principal)}, interest {_yuan(owed.interest)},"
+            f" supervision fee {_yuan(owed.fee)}"
+        )
+        self.lending.pay(payoff)
+        self.lending.wait_for_state(LoanState.REPAID)
+        self.narrator.proved(f"{_shown(payoff)} booked; nothing is owed, to the fen")
+
+    def the_loan_is_closed(self) -> None:
+        """The pledge ends, and the loan with it, when the ledger says so."""
+        self.narrator.step("The receipt is released and the loan closed")
+        self.lending.release(self.receipt)
+        self.narrator.proved("released by two people: control of the receipt is the borrower's again")
+        self.lending.close()
+        self.narrator.proved("closed: the chain of the loan's events on the ledger is complete")
+
+    def prove(self, bundle: Path) -> None:
+        """Write the proof bundle and verify it as an auditor would: by the file and a node."""
+        self.narrator.step("An auditor verifies the proof bundle")
+        bank = self.office.bank
+        with self.narrator.waiting("the bundle is written"):
+            written = self.office.look(lambda session: write_bundle(session, bank.sources, LOAN, bundle))
+        self.narrator.note(
+            f"{bundle.name}: {written.bytes:,} bytes; tallystick verify {bundle} --rpc {bank.rpc.url}"
+        )
+        report = verify(bundle.read_bytes(), Rpc(bank.rpc.url))
+        for finding in report.findings:
+            self.narrator.console.print(f"    [dim]{finding.line()}[/dim]")
+        if not report.verified:
+            raise BundleNotVerified(verdict=report.verdict())
+        self.narrator.proved(report.verdict())
+
+    def _movement(self, kind: str, coil: Coil) -> Any:
+        piece = coil.fingerprint(self.network_key)
+        return self.office.wait_for(
+            f"{kind} of coil {coil.number}",
+            lambda session: movement_of(session, name32(SITE), kind, piece),
+        )
+
+    def _when_witnessed(self, act: Callable[[Session], None]) -> None:
+        """Take an act as soon as the evidence that it needs lies under a witnessed head."""
+        self._as_soon_as("a witnessed head", lambda: self.office.do(act), code="evidence.not_yet_witnessed")
+
+    def _when_supported(self, act: Callable[[], object]) -> None:
+        """Take an act as soon as the mirror has derived the heads that the claims rest on."""
+        self._as_soon_as("supported claims", act, code="loans.claims_below_bar")
+
+    def _as_soon_as(self, what: str, act: Callable[[], object], *, code: str) -> None:
+        def tried(_: Session) -> bool:
+            try:
+                act()
+            except TallystickError as refusal:
+                if refusal.code != code:
+                    raise
+                return False
+            return True
+
+        self.office.wait_for(what, tried)
+
+    def _refused(self, what: str, act: Callable[[Session], object]) -> None:
+        self._refused_act(what, lambda: self.office.do(act))
+
+    def _refused_act(self, what: str, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except TallystickError as refusal:
+            self.narrator.refused(f"{what} is refused: {refusal.code}")
+            return
+        raise NotRefused(what=what)
+
+    def _without(self, session: Session, piece: bytes) -> int | None:
+        found = receipts.receipt(session, self.receipt)
+        return None if piece in found.fingerprints else found.remaining_kg
+
+    def _alerts(self) -> list[Alert]:
+        found = self.office.look(alerts.standing_alerts)
+        return [each for each in found if each.kind is AlertKind.UNAUTHORISED_EXIT]
+
+    def _balances(self) -> Any:
+        at = self.office.moment()
+        return self.office.look(lambda session: loans.standing(session, LOAN, at=at)).balances
+
+    def _terms(self) -> IssueTerms:
+        return IssueTerms(
+            site=SITE,
+            bay=BAY,
+            commodity=COMMODITY,
+            grade=GRADE,
+            mass_kg=sum(coil.mass_kg for coil in self.coils),
+            fingerprints=tuple(coil.fingerprint(self.network_key) for coil in self.coils),
+            representations=sha256(self.network_key).digest(),
+        )
+
+    def _document(self) -> dict[str, Any]:
+        today = self.office.moment().today
+        depositor, operator = self.world.particulars["depositor"], self.world.particulars["operator"]
+        return {
+            "label": "electronic warehouse receipt",
+            "number": f"WR-{today:%Y%m%d}-1",
+            "form": "electronic, to order",
+            "operator": {
+                "name": operator.legal_name,
+                "address": operator.address,
+                "registration": operator.registration,
+            },
+            "depositor": {"name": depositor.legal_name, "address": depositor.address},
+            "goods": {
+                "commodity": COMMODITY,
+                "grade": GRADE,
+                "quality": "hot rolled, prime",
+                "mass_kg": sum(coil.mass_kg for coil in self.coils),
+                "pieces": len(self.coils),
+                "packaging": "banded",
+                "marks": [coil.number for coil in self.coils],
+                "loss_standard": "none",
+                "certificates": [],
+            },
+            "storage": {
+                "site": SITE,
+                "bay": BAY,
+                "place": "Wuxi, Jiangsu",
+                "from": today.isoformat(),
+                "until": (today + timedelta(days=365)).isoformat(),
+                "fee": "0.50 CNY per tonne and day",
+                "agreement_date": today.isoformat(),
+            },
+            "insurance": {"insured": False},
+            "third_party_claims": [],
+            "issued": {"by": operator.legal_name, "at": "Wuxi", "on": today.isoformat()},
+            "salt": sha256(operator.salt.encode()).hexdigest(),
+        }
+
+
+def _statement(alert: Alert) -> bytes:
+    if alert.statement is None:
+        raise WrongState(alert=alert.id)
+    return alert.statement
+
+
+def _shown(amount: Money) -> str:
+    return f"{amount.amount_minor // 100:,}.{amount.amount_minor % 100:02d} {amount.currency}"
+
+
+def _yuan(amount_minor: int) -> str:
+    return _shown(Money(amount_minor, "CNY"))
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in facts.items())

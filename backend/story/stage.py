@@ -1,0 +1,258 @@
+"""Sets the stage: a ledger, a broker, the bridge with its camera and scale, and the bank's own process.
+
+Every part is a program that users would run as well; its settings alone tell it where the others are.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import SecretStr
+from sqlmodel import Session
+
+from backend.app.bank import Bank
+from backend.clock import OffsetFileClock
+from backend.errors import Invalid
+from backend.parties import actions as parties
+from backend.parties.rules import Particulars
+from backend.payments.sandbox import SandboxRail
+from backend.settings import Settings
+from backend.story.gate import Gate
+from backend.story.lending import Lending
+from backend.story.narrator import Narrator
+from backend.story.office import Office
+from backend.story.play import Story
+from backend.story.processes import Process, Processes
+from backend.story.world import (
+    BRIDGE,
+    CAMERA,
+    FUSION,
+    SCALE,
+    SITE,
+    WITNESS,
+    Registrar,
+    World,
+    make_world,
+)
+from contracts.rpc import Rpc
+
+READY_WITHIN_S: Final = 60
+SCENE_LINE: Final = "480,60,480,540"
+"""The gate line of the rendered yard, as the scene draws it."""
+STORAGE_TARIFF: Final = 50
+"""What the operator charges: 0.50 CNY for a tonne and a day."""
+OPPOSITE: Final = {"right": "left", "left": "right", "up": "down", "down": "up"}
+
+
+class GateLineMissing(Invalid):
+    """A clip or camera of your own needs its gate line and the direction that leads in."""
+
+    code = "story.gate_line_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """What the gate camera sees: the rendered yard, a clip played on command, or a camera's own URL."""
+
+    video: Path | None = None
+    camera: str | None = None
+    line: str | None = None
+    inward: str | None = None
+
+    def __post_init__(self) -> None:
+        own = self.video is not None or self.camera is not None
+        if own and (self.line is None or self.inward is None):
+            raise GateLineMissing(line=self.line, inward=self.inward)
+
+
+@contextmanager
+def stage(folder: Path, view: GateView, narrator: Narrator) -> Iterator[Story]:
+    """A running system in `folder`, which is emptied first; everything is ended with the block."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    narrator.step("The stage is set")
+    world = make_world(folder)
+    with Processes(folder / "logs", {**os.environ, "PYTHONUNBUFFERED": "1"}) as processes:
+        url = _start_ledger(processes, world)
+        narrator.proved(f"a ledger of its own answers at {url}")
+        with narrator.waiting("contracts are deployed, parties and devices enrolled"):
+            Registrar(world, Rpc(url)).establish()
+        narrator.proved("four contracts deployed; four parties, a site and three devices enrolled")
+        port = _start_broker(processes)
+        settings = _settings(world, url, port)
+        bank_process = _start_bank(processes, settings)
+        scene = _start_scene(processes, world, view)
+        bridge = _start_bridge(processes, world, settings, view)
+        scale = _start_scale(processes, world, settings)
+        for process in (bank_process, bridge):
+            process.wait_for(lambda _: True, within_s=READY_WITHIN_S)
+        narrator.proved("broker, bridge with camera and scale, and the bank's own process are up")
+        bank = Bank.open(settings)
+        office = Office(bank, processes)
+        lending = Lending(
+            office, world, SandboxRail(settings.rail_file(), bank.today), Ed25519PrivateKey.generate()
+        )
+        _introduce(office, world)
+        lending.open_for_business()
+        yield Story(
+            narrator=narrator,
+            world=world,
+            office=office,
+            gate=Gate(scene, scale, _advices(world)),
+            lending=lending,
+            business=OffsetFileClock(_clock_file(world)),
+            network_key=bytes.fromhex(world.fingerprint_key),
+        )
+        bank.engine.dispose()
+
+
+def _start_ledger(processes: Processes, world: World) -> str:
+    funded = [argument for address in world.funded() for argument in ("--fund", address)]
+    ledger = processes.start(
+        "ledger", "backend.cli", "chain", "--data", str(world.folder / "ledger"), "--port", "0", *funded
+    )
+    return str(ledger.wait_for(lambda line: "url" in line, within_s=READY_WITHIN_S)["url"])
+
+
+def _start_broker(processes: Processes) -> int:
+    broker = processes.start("broker", "iot_bridge", "broker", "--port", "0")
+    return int(broker.wait_for(lambda line: "port" in line, within_s=READY_WITHIN_S)["port"])
+
+
+def _settings(world: World, url: str, port: int) -> Settings:
+    return Settings(
+        ledger_url=url,
+        deployment=world.deployment_file,
+        keystore=world.keys.folder,
+        keystore_password=SecretStr(world.password),
+        bank=world.parties["bank"],
+        witness_signer=WITNESS,
+        data=world.folder / "bank",
+        evidence_store=_media(world),
+        broker_port=port,
+        clock_offset_file=_clock_file(world),
+        rail="sandbox",
+        storage_tariff={world.parties["operator"]: STORAGE_TARIFF},
+    )
+
+
+def _start_bank(processes: Processes, settings: Settings) -> Process:
+    told = {
+        f"TALLYSTICK_{name.upper()}": _as_told(value)
+        for name, value in settings.model_dump(exclude_unset=True).items()
+    }
+    migrate = processes.start("migrate", "backend.cli", "migrate", environment=told)
+    processes.finish(migrate, within_s=READY_WITHIN_S)
+    return processes.start("bank", "backend.cli", "serve", environment=told)
+
+
+def _as_told(value: object) -> str:
+    """A setting as an environment variable holds it."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return json.dumps(value) if isinstance(value, dict) else str(value)
+
+
+def _start_scene(processes: Processes, world: World, view: GateView) -> Process | None:
+    """The scene before the lens; a camera of one's own needs none."""
+    if view.camera is not None:
+        return None
+    clip = (
+        []
+        if view.video is None
+        else ["--video", str(view.video), "--line", str(view.line), "--inward", str(view.inward)]
+    )
+    return processes.start("scene", "iot_bridge", "scene", "--frames", str(_frames(world)), *clip)
+
+
+def _start_bridge(processes: Processes, world: World, settings: Settings, view: GateView) -> Process:
+    keys = world.keys
+    inward = view.inward or "right"
+    config = _edge_config(world, settings) | {
+        "data": str(world.folder / "bridge"),
+        "bridge_key": BRIDGE,
+        "acknowledger": keys.address(WITNESS),
+        "evidence_store": str(_media(world)),
+        "advices": str(_advices(world)),
+        "fingerprint_key": world.fingerprint_key,
+        "cameras": [
+            {
+                "device": CAMERA,
+                "source": view.camera or str(_frames(world)),
+                "line": view.line or SCENE_LINE,
+                "directions": {inward: "in", OPPOSITE[inward]: "out"},
+            }
+        ],
+        "devices": [{"device": SCALE, "address": keys.address(SCALE), "kinds": ["weigh.ticket"]}],
+        "fusion": {"device": FUSION},
+        "health_every_s": 15,
+    }
+    _advices(world).mkdir(parents=True, exist_ok=True)
+    _frames(world).mkdir(parents=True, exist_ok=True)
+    return processes.start("bridge", "iot_bridge", "run", "--config", _written(world, "bridge", config))
+
+
+def _start_scale(processes: Processes, world: World, settings: Settings) -> Process:
+    config = _edge_config(world, settings) | {
+        "data": str(world.folder / "scale"),
+        "device": SCALE,
+        "bridge": world.keys.address(BRIDGE),
+    }
+    return processes.start("scale", "iot_bridge", "weighbridge", "--config", _written(world, "scale", config))
+
+
+def _edge_config(world: World, settings: Settings) -> dict[str, object]:
+    return {
+        "site": SITE,
+        "ledger_url": settings.ledger_url,
+        "deployment": str(settings.deployment),
+        "keystore": str(settings.keystore),
+        "keystore_password": world.password,
+        "broker_port": settings.broker_port,
+    }
+
+
+def _written(world: World, name: str, config: dict[str, object]) -> str:
+    file = world.folder / f"{name}.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(config, indent=1), encoding="utf-8")
+    return str(file)
+
+
+def _introduce(office: Office, world: World) -> None:
+    """Enter the parties in the bank's own register, as soon as the ledger's events are confirmed."""
+    for role in world.parties:
+        party, particulars = world.party_id(role), world.particulars[role]
+        office.wait_for(f"the {role}'s enrolment", partial(_party, party=party))
+        office.do(partial(_name_party, party=party, role=role, particulars=particulars))
+
+
+def _party(session: Session, *, party: bytes) -> object:
+    return parties.party(session, party)
+
+
+def _name_party(session: Session, *, party: bytes, role: str, particulars: Particulars) -> None:
+    parties.name_party(session, party, role, particulars)
+
+
+def _frames(world: World) -> Path:
+    return world.folder / "frames"
+
+
+def _advices(world: World) -> Path:
+    return world.folder / "advices"
+
+
+def _media(world: World) -> Path:
+    return world.folder / "evidence"
+
+
+def _clock_file(world: World) -> Path:
+    return world.folder / "business-clock"

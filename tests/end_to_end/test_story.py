@@ -1,0 +1,93 @@
+"""The whole chain in one command: from frames before a lens to a closed loan and a bundle that verifies."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from backend.alerts.tables import AlertRow
+from backend.chain.rules import ActState
+from backend.chain.tables import ActRow
+from backend.db import open_database, reading
+from backend.loans.actions import reading as loans
+from backend.loans.rules.facts import FactKind
+from backend.loans.rules.life import LoanState
+from backend.story.lending import LOAN, PRINCIPAL
+
+TOLD_WITHIN_S = 280
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a story that was played to its end."""
+    folder = tmp_path_factory.mktemp("story") / "demo"
+    command = [sys.executable, "-m", "backend.cli", "demo", "--play-once", "--folder", str(folder)]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=TOLD_WITHIN_S, env=dict(os.environ), check=False
+    )
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
+    return folder
+
+
+@pytest.fixture
+def book(told: Path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{told / 'bank' / 'bank.sqlite'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.timeout(TOLD_WITHIN_S + 20)
+def test_the_story_closes_its_loan_and_its_bundle_verifies(told: Path, book: Engine) -> None:
+    with reading(book) as session:
+        assert loans.loan(session, LOAN).state is LoanState.CLOSED
+    assert (told / "bundle.zip").stat().st_size > 0
+
+
+def test_every_act_of_the_story_is_confirmed_on_the_ledger(book: Engine) -> None:
+    with reading(book) as session:
+        acts = session.exec(select(ActRow)).all()
+    assert len(acts) >= 15
+    assert {act.state for act in acts} == {ActState.CONFIRMED.value}
+
+
+def test_interest_and_fee_are_exact_to_the_fen(book: Engine) -> None:
+    """Re-computed here from the dates and sums alone: simple interest, ACT/360, rounded half up once."""
+    with reading(book) as session:
+        loan = loans.loan(session, LOAN)
+        payments = [fact for fact in loans.facts(session, LOAN) if fact.kind is FactKind.PAYMENT]
+        balance = loans.trial_balance(session, LOAN)
+    assert loan.drawn_on is not None
+    principal = PRINCIPAL.amount_minor
+    interest, fee = Fraction(0), Fraction(0)
+    since, paid_interest, paid_fee = loan.drawn_on, 0, 0
+    for payment in payments:
+        days = (payment.on - since) / timedelta(days=1)
+        interest += Fraction(principal * 560 * int(days), 360 * 10_000)
+        fee += Fraction(principal * 150 * int(days), 360 * 10_000)
+        since = payment.on
+        due_interest, due_fee = half_up(interest) - paid_interest, half_up(fee) - paid_fee
+        assert payment.amount_minor > due_interest + due_fee
+        paid_interest, paid_fee = half_up(interest), half_up(fee)
+        principal -= payment.amount_minor - due_interest - due_fee
+    assert principal == 0
+    income = {account.value: amount for (account, _), amount in balance.items()}
+    assert -income["interest_income"] == paid_interest
+    assert -income["supervision_fee_payable"] == paid_fee
+    assert sum(balance.values()) == 0
+
+
+def test_the_night_exit_and_nothing_else_raised_an_alert(book: Engine) -> None:
+    with reading(book) as session:
+        raised = session.exec(select(AlertRow)).all()
+    assert [alert.kind for alert in raised] == ["unauthorised_exit"]
+
+
+def half_up(amount: Fraction) -> int:
+    return int(amount + Fraction(1, 2))
