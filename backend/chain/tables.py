@@ -161,6 +161,12 @@ def acts_in(session: Session, *states: ActState) -> list[ActRow]:
     return list(session.exec(query).all())
 
 
+def has_logs_of(session: Session, tx_hash: bytes, number: int) -> bool:
+    """Whether a followed contract spoke in that transaction of that block."""
+    query = select(LogRow.log_index).where(LogRow.block_number == number, LogRow.tx_hash == tx_hash).limit(1)
+    return session.exec(query).first() is not None
+
+
 def count_logs(session: Session) -> int:
     """How many logs are kept."""
     return session.exec(select(func.count()).select_from(LogRow)).one()

@@ -5,6 +5,7 @@ in a browser. Nagle is off and replies are written whole, else each waits 40 ms 
 """
 
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -87,6 +88,13 @@ class LedgerServer(ThreadingHTTPServer):
     def url(self) -> str:
         """Where it is reached."""
         return f"http://127.0.0.1:{self.server_port}"
+
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no failure of ours; anything else is worth its trace."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError):
+            log.error("connection_failed", exc_info=error)
 
     def reply(self, body: bytes) -> Any:
         """The answer to a request's body, one or a batch."""

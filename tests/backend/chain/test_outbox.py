@@ -1,6 +1,10 @@
 """An act that was decided reaches the ledger once; it is confirmed by the ledger, or refused by name."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -11,9 +15,22 @@ from backend.chain.outbox import Outbox
 from backend.chain.rules import ActDiffers, ActState
 from backend.db import create_schema, open_database, reading, transaction
 from contracts.artifacts import load
+from contracts.keystore import KeyUnknown
+from contracts.rpc import NodeRefused, Rpc
 from contracts.sender import Act as Outgoing
 from contracts.sender import Sender
 from tests.support.ledger import LedgerInTests
+
+
+class Moody(Rpc):
+    """A node that says no, for reasons of its own, while it is in the mood."""
+
+    refuses: str | None = None
+
+    def batch(self, requests: Any) -> list[Any]:
+        if any(method == self.refuses for method, _ in requests):
+            raise NodeRefused(method=str(self.refuses), node_code=-32005, said="too many requests")
+        return super().batch(requests)
 
 
 class TestBank:
@@ -23,9 +40,11 @@ class TestBank:
 
     def __init__(self, chain: LedgerInTests, folder: Path) -> None:
         self.chain = chain
+        self.folder = folder
+        self.node = Moody(chain.url)
         self.engine: Engine = open_database(f"sqlite:///{folder / 'bank.sqlite'}")
         create_schema(self.engine)
-        self.sender = Sender(chain.rpc, folder / "out.sqlite")
+        self.sender = Sender(self.node, folder / "out.sqlite")
         manager = load("AccessManager")
         made = Outgoing("deploy", None, manager.construct([chain.accounts[0].address]))
         self.sender.send(made, chain.accounts[0].key)
@@ -33,13 +52,25 @@ class TestBank:
         assert receipt is not None
         self.address = receipt["contractAddress"]
         contracts = {self.address.lower(): manager}
-        self.follower = Follower(chain.rpc, self.engine, Followed(contracts, start_block=0), [])
+        self.follower = Follower(self.node, self.engine, Followed(contracts, start_block=0), [])
         self.outbox = Outbox(
-            self.engine, chain.rpc, self.sender, keys=self, addresses={"AccessManager": self.address}
+            self.engine,
+            self.node,
+            self.sender,
+            keys=self,
+            addresses={"AccessManager": self.address},
+            stuck_after_s=0,
         )
 
     def key(self, name: str) -> bytes:
+        if not name.startswith("account-"):
+            raise KeyUnknown(name=name)
         return bytes(self.chain.accounts[int(name.removeprefix("account-"))].key)
+
+    def settle(self) -> None:
+        for _ in range(3):
+            self.outbox.step()
+            self.follower.catch_up()
 
     def label(self, role: int, *, signer: str = "account-0", key: str = "label") -> None:
         with transaction(self.engine) as session:
@@ -83,9 +114,7 @@ def test_the_same_act_decided_twice_is_sent_once_and_another_under_its_key_is_re
     bank.label(7)
     with pytest.raises(ActDiffers):
         bank.label(8)
-    for _ in range(3):
-        bank.outbox.step()
-        bank.follower.catch_up()
+    bank.settle()
     assert bank.sent() == 2
 
 
@@ -105,20 +134,115 @@ def test_a_worker_that_died_after_sending_sends_nothing_again(bank: TestBank) ->
     bank.outbox.step()
     with transaction(bank.engine) as session:
         session.connection().execute(text("UPDATE ledger_act SET state = 'intended', tx_hash = NULL"))
-    for _ in range(3):
-        bank.outbox.step()
-        bank.follower.catch_up()
+    bank.settle()
     assert bank.state() is ActState.CONFIRMED
     assert bank.sent() == 2
 
 
 def test_acts_wait_while_the_node_is_away(bank: TestBank) -> None:
     bank.label(7)
-    url, bank.chain.rpc.url = bank.chain.rpc.url, "http://127.0.0.1:9"
-    bank.chain.rpc._local.__dict__.clear()
+    url, bank.node.url = bank.node.url, "http://127.0.0.1:9"
+    bank.node._local.__dict__.clear()
     assert bank.outbox.step() == 0
     assert bank.state() is ActState.INTENDED
-    bank.chain.rpc.url = url
-    bank.chain.rpc._local.__dict__.clear()
+    bank.node.url = url
+    bank.node._local.__dict__.clear()
     bank.outbox.step()
     assert bank.state() is ActState.SENT
+
+
+@pytest.mark.parametrize("method", ["eth_estimateGas", "eth_getTransactionCount"])
+def test_an_act_that_the_node_itself_does_not_like_just_now_waits(bank: TestBank, method: str) -> None:
+    bank.label(7)
+    bank.node.refuses = method
+    bank.settle()
+    assert bank.state() is ActState.INTENDED
+    bank.node.refuses = None
+    bank.settle()
+    assert bank.state() is ActState.CONFIRMED
+    assert bank.sent() == 2
+
+
+def test_an_act_whose_key_is_missing_waits_and_holds_up_no_other(bank: TestBank) -> None:
+    bank.label(7, signer="nobody", key="first")
+    bank.label(8, key="second")
+    bank.settle()
+    assert (bank.state("first"), bank.state("second")) == (ActState.INTENDED, ActState.CONFIRMED)
+
+
+def test_a_sent_act_that_waits_too_long_is_offered_at_a_higher_fee(bank: TestBank) -> None:
+    bank.chain.server.holds_back = True
+    bank.label(7)
+    bank.outbox.step()
+    first = bank.sender.outcome("label").tx_hash
+    bank.outbox.step()
+    assert bank.sender.outcome("label").tx_hash != first
+    bank.chain.seal()
+    bank.settle()
+    assert bank.state() is ActState.CONFIRMED
+    assert bank.sent() == 2
+
+
+def test_an_act_that_fails_in_its_block_is_refused_by_the_contract_s_own_name(bank: TestBank) -> None:
+    bank.chain.server.holds_back = True
+    with transaction(bank.engine) as session:
+        intend(
+            session,
+            key="leave",
+            signer="account-0",
+            contract="AccessManager",
+            function="renounceRole",
+            args={"roleId": 0, "callerConfirmation": bank.chain.accounts[0].address},
+        )
+    bank.outbox.step()
+    bank.label(7)
+    bank.outbox.step()
+    assert bank.state() is ActState.SENT
+    bank.chain.seal()
+    bank.settle()
+    with reading(bank.engine) as session:
+        refused = act(session, "label")
+    assert (refused.state, refused.refusal) == (ActState.REFUSED, "AccessManagerUnauthorizedAccount")
+    assert bank.state("leave") is ActState.CONFIRMED
+
+
+def test_a_displaced_act_is_done_after_all_and_once(bank: TestBank) -> None:
+    bank.chain.server.holds_back = True
+    bank.label(7)
+    bank.outbox.step()
+    (waiting, _), *_ = bank.chain.engine.index.pool()
+    bank.chain.engine.index.drop(waiting)
+    bank.chain.server.holds_back = False
+    other = Sender(bank.chain.rpc, bank.folder / "other.sqlite")
+    other.send(Outgoing("other", bank.chain.accounts[1].address, b""), bank.key("account-0"))
+    bank.settle()
+    assert bank.state() is ActState.CONFIRMED
+    assert bank.sent() == 3
+
+
+def test_an_act_is_not_confirmed_by_a_receipt_of_another_chain_than_the_one_followed(bank: TestBank) -> None:
+    bank.label(7)
+    bank.settle()
+    with transaction(bank.engine) as session:
+        session.connection().execute(text("UPDATE ledger_act SET state = 'sent'"))
+        session.connection().execute(text("DELETE FROM ledger_log"))
+    bank.outbox.step()
+    assert bank.state() is ActState.SENT
+
+
+def test_of_a_worker_killed_at_any_time_every_act_is_done_once(bank: TestBank) -> None:
+    total = 20
+    for number in range(total):
+        bank.label(100 + number, key=f"act-{number}")
+    program = [sys.executable, "-m", "tests.support.outbox_worker", str(bank.folder), bank.chain.url]
+    arguments = [bank.address, bank.key("account-0").hex()]
+    for _ in range(4):
+        before = bank.sent()
+        with subprocess.Popen([*program, *arguments]) as worker:
+            while bank.sent() == before:  # it dies as soon as the ledger has something of it
+                assert worker.poll() is None
+                time.sleep(0.001)
+            worker.kill()
+    bank.settle()
+    assert {bank.state(f"act-{number}") for number in range(total)} == {ActState.CONFIRMED}
+    assert bank.sent() == 1 + total
