@@ -117,5 +117,10 @@ class Report:
         self.tell(finding)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """So many of something, in words: `1 head`, `2 heads`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def _text(value: Any) -> str:
     return "0x" + value.hex() if isinstance(value, bytes) else str(value)

@@ -6,7 +6,7 @@ from typing import Final
 
 from backend.audit.case import Case, Device
 from backend.audit.events import PARTIES, Event, Told
-from backend.audit.report import Found
+from backend.audit.report import Found, counted
 from backend.audit.statements import Said
 from backend.errors import Invalid
 from iot_bridge.evidence.log import genesis_entry, leaf_hash
@@ -106,8 +106,12 @@ def enrolled(told: Told) -> Found[Registry]:
         if event.name == "PledgeEffective":
             persons = list(found.persons.values()).count(event.args["pledgee"])
             _require(persons >= PERSONS_AT_LEAST, event, persons=str(persons))
-    saw = f"{len(found.parties)} parties, {len(found.sites)} sites, {len(found.devices)} devices."
-    return Found(found, saw)
+    counts = (
+        counted(len(found.parties), "party", "parties"),
+        counted(len(found.sites), "site"),
+        counted(len(found.devices), "device"),
+    )
+    return Found(found, ", ".join(counts) + ".")
 
 
 def devices_as_told(case: Case, said: Iterable[Said], registry: Registry) -> Found[int]:
@@ -124,7 +128,8 @@ def devices_as_told(case: Case, said: Iterable[Said], registry: Registry) -> Fou
             raise DevicesDiffer(told=device, ledger=registry.devices.get(device.device))
     hosts = {device.host for device in told}
     commissioners = {device.commissioner for device in told}
-    saw = f"{len(told)} devices, hosted by {len(hosts)} and commissioned by {len(commissioners)} parties."
+    by = counted(len(commissioners), "party", "parties")
+    saw = f"{counted(len(told), 'device')}, hosted by {len(hosts)} and commissioned by {by}."
     return Found(len(told), saw)
 
 
@@ -151,7 +156,7 @@ def anchored(case: Case, told: Told) -> Found[int]:
         entry = genesis_entry(chain_id=chain_id, evidence_log=log, site=head.site, epoch=head.epoch)
         if opened.get((head.site, head.epoch)) != leaf_hash(entry):
             raise GenesisDiffers(site=head.site, epoch=head.epoch)
-    return Found(len(case.heads), f"{len(case.heads)} heads, of {len(opened)} logs.")
+    return Found(len(case.heads), f"{counted(len(case.heads), 'head')}, of {counted(len(opened), 'log')}.")
 
 
 def witnessed(case: Case, told: Told, registry: Registry) -> Found[int]:
@@ -176,7 +181,8 @@ def witnessed(case: Case, told: Told, registry: Registry) -> Found[int]:
         if not capacities & (LENDER | INSPECTOR) or capacities & (OPERATOR | DEPOSITOR):
             raise WitnessNotOpposed(site=head.site, size=head.size, by=by.hex(), capacities=capacities)
         witnesses.add(by)
-    return Found(len(case.heads), f"{len(case.heads)} heads, by {len(witnesses)} opposed parties.")
+    by_whom = counted(len(witnesses), "opposed party", "opposed parties")
+    return Found(len(case.heads), f"{counted(len(case.heads), 'head')}, by {by_whom}.")
 
 
 def _take(found: Registry, keys: set[str], event: Event) -> None:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from backend.audit.case import Case
 from backend.audit.checks.enrolment import Registry
 from backend.audit.checks.ledger import Headers
-from backend.audit.report import Found
+from backend.audit.report import Found, counted
 from backend.audit.statements import Said, StatementsRepeated, read_statements
 from backend.errors import Invalid
 from iot_bridge.evidence.body import Body, require_body
@@ -218,4 +218,4 @@ def included(case: Case, statements: Sequence[Said]) -> Found[int]:
         places.add((site, file.epoch, file.index))
     if len(places) != len(statements):
         raise StatementsRepeated(statements=len(places))
-    return Found(len(places), f"{len(places)} inclusion proofs to {len(roots)} heads.")
+    return Found(len(places), f"{len(places)} inclusion proofs to {counted(len(roots), 'head')}.")

@@ -11,7 +11,7 @@ from typing import Final
 
 from backend.audit.case import Case
 from backend.audit.events import Event, Told
-from backend.audit.report import Found
+from backend.audit.report import Found, counted
 from backend.audit.statements import Said
 from backend.errors import Invalid
 from iot_bridge.evidence.body import Body
@@ -155,7 +155,8 @@ def lived(case: Case, told: Told) -> Found[Life]:
         raise OutOfOrder(state=life.pledge.state or "none", receipts=sorted(life.receipts))
     left = sum(receipt.remaining_kg for receipt in life.receipts.values())
     saw = (
-        f"The pledge is {life.pledge.state}; {len(ours)} receipts, {len(life.orders)} orders, {left} kg left."
+        f"The pledge is {life.pledge.state}; {counted(len(ours), 'receipt')}, "
+        f"{counted(len(life.orders), 'order')}, {left} kg left."
     )
     return Found(life, saw)
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from backend.audit.blocks import keccak
 from backend.audit.case import Case
 from backend.audit.checks.life import Life
-from backend.audit.report import Found
+from backend.audit.report import Found, counted
 from backend.errors import Invalid
 from backend.loans.rules.allocation import Bucket
 from backend.loans.rules.book import Balances, Book, book
@@ -143,7 +143,7 @@ def documents(case: Case, life: Life) -> Found[int]:
             pieces=len(args["fingerprints"]),
         )
         require_same_terms(document, terms)
-    return Found(len(held), f"{len(held)} documents.")
+    return Found(len(held), f"{counted(len(held), 'document')}.")
 
 
 def adds_up(life: Life, terms: Mapping[str, Any], happened: Sequence[Happened]) -> Found[Book]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from backend.audit.events import Told, addresses
 from backend.audit.logs import logs_naming
-from backend.audit.report import Found
+from backend.audit.report import Found, counted
 from backend.errors import Invalid, Unavailable
 from contracts.artifacts import load
 from contracts.errors import LedgerError
@@ -83,7 +83,8 @@ def same_chain(rpc: Rpc | None, case: Case, headers: Headers) -> Found[int]:
         found, given = (block or {}).get("hash"), "0x" + headers.by_number[number].hash.hex()
         if found != given:
             raise HeaderNotOnChain(block=number, bundle=given, node=found)
-    saw = f"Chain {chain_id}; {len(tops)} headers compared; the node is {newest - case.last_block} blocks on."
+    on = counted(newest - case.last_block, "block")
+    saw = f"Chain {chain_id}; {counted(len(tops), 'header')} compared; the node is {on} on."
     return Found(len(tops), saw)
 
 
