@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from contracts.deploy import Deployment
 from contracts.rpc import Rpc
 from iot_bridge.beacon import BeaconKeeper, BeaconWatch
 from iot_bridge.broker import HOST, embedded_broker
@@ -18,12 +17,11 @@ from iot_bridge.evidence.body import new_boot
 from iot_bridge.evidence.errors import EdgeError
 from iot_bridge.link import Link
 from iot_bridge.logs import log_to_stderr
-from iot_bridge.pipeline import Bridge, Ground, broker_of
+from iot_bridge.pipeline import Bridge, Ground, broker_of, spool_file
 from iot_bridge.record import Writer
 from iot_bridge.settings import BridgeSettings, WeighbridgeSettings
-from iot_bridge.spool import LogIdentity, Spool
 from iot_bridge.weighbridge import TicketBook, Weighbridge, written
-from iot_bridge.yard import Yard
+from iot_bridge.yard import reviews_in
 
 Config = Annotated[Path, typer.Option(help="TOML or JSON file; see docs/settings.md.")]
 
@@ -93,14 +91,9 @@ def weighbridge(config: Config) -> None:
 
 
 def reviews(config: Config) -> None:
-    """Print what the fusion could not tell, a line each, for people; the bridge must not be running."""
-    settings = BridgeSettings.load(config)
-    deployment = Deployment.load(settings.deployment)
-    identity = LogIdentity(deployment.chain_id, deployment.addresses["EvidenceLog"], settings.site)
-    spool = Spool(settings.data / "spool.sqlite", identity)
-    for each in Yard(spool).reviews():
+    """Print what the fusion could not tell, a line each, for people to decide."""
+    for each in reviews_in(spool_file(BridgeSettings.load(config))):
         _say(asdict(each))
-    spool.close()
 
 
 def _weigh_lines(scale: Weighbridge, keeper: BeaconKeeper, stop: threading.Event) -> None:

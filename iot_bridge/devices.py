@@ -16,9 +16,10 @@ from iot_bridge.evidence.message import (
 )
 from iot_bridge.evidence.signature import Signer, checksum_address
 from iot_bridge.evidence.statement import EvidenceDomain, SignedStatement, recover
+from iot_bridge.evidence.store import EvidenceStore
 from iot_bridge.link import Link
 from iot_bridge.record import Recorder
-from iot_bridge.spool import Spool, Taken
+from iot_bridge.spool import SequenceTaken, Spool, Taken
 from iot_bridge.yard import note
 
 log: Final = structlog.get_logger("devices")
@@ -64,6 +65,7 @@ class Intake:
         known: Sequence[KnownDevice],
         domain: EvidenceDomain,
         bridge: Signer,
+        store: EvidenceStore,
     ) -> None:
         self._spool = spool
         self._recorder = recorder
@@ -71,15 +73,22 @@ class Intake:
         self._known = {(each.name, each.key_epoch): each for each in known}
         self._domain = domain
         self._bridge = bridge
+        self._store = store
         link.subscribe(device_statements_topic(spool.identity.site, "+"), self.received)
 
     def received(self, _topic: str, payload: bytes) -> None:
         """Take a device's message off the wire, and acknowledge its statement once it is durable.
 
         Raises:
+            SequenceTaken: the device said something else before; the message is kept as proof of it.
             EdgeError: the message, the statement or its body is refused; the device keeps its copy.
         """
-        taken = self.take(StatementMessage.parse(payload))
+        try:
+            taken = self.take(StatementMessage.parse(payload))
+        except SequenceTaken as twice:
+            kept = self._store.put(payload)
+            log.critical("device_says_two_things", kept=kept, **twice.facts)
+            raise
         self._acknowledge(taken)
         if taken.is_new:
             self._recorder.tell(taken)

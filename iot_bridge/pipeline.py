@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -89,6 +90,11 @@ def broker_of(settings: EdgeSettings) -> BrokerAddress:
     )
 
 
+def spool_file(settings: BridgeSettings) -> Path:
+    """Where a bridge's spool is."""
+    return settings.data / "spool.sqlite"
+
+
 class Bridge:
     """One site's bridge with all its parts; `run` until told to stop."""
 
@@ -99,7 +105,7 @@ class Bridge:
         )
         key = ground.keystore.key(settings.bridge_key)
         self._settings = settings
-        self.spool: Final = Spool(settings.data / "spool.sqlite", identity, most_mib=settings.spool_most_mib)
+        self.spool: Final = Spool(spool_file(settings), identity, most_mib=settings.spool_most_mib)
         self.yard: Final = Yard(self.spool)
         self.store: Final = EvidenceStore(settings.media())
         self.beacon: Final = BeaconKeeper(self.spool.file)
@@ -135,6 +141,7 @@ class Bridge:
             known=[KnownDevice(e.device, e.key_epoch, e.address, e.kinds) for e in settings.devices],
             domain=ground.domain,
             bridge=LocalKey(key),
+            store=self.store,
         )
         self.fusion: Final = None if settings.fusion is None else self._fusion(settings.fusion)
         self.cameras: Final = [self._camera(each) for each in settings.cameras]

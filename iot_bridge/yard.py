@@ -7,7 +7,9 @@ transaction: after a crash either all of it happened or none.
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from iot_bridge.advices import Advice
@@ -43,6 +45,12 @@ class TagInUse(EdgeError):
     """A tag is advised for a piece while another piece that is expected or on site carries it."""
 
     code = "advice.tag_in_use"
+
+
+class SpoolMissing(EdgeError):
+    """No bridge has written a spool there yet."""
+
+    code = "yard.spool_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +123,7 @@ class Yard:
     def reviews(self) -> list[Review]:
         """The findings that wait for a person, oldest first; noise is not among them."""
         with self._spool.reading() as connection:
-            rows = connection.execute(_REVIEWS)
-            return [
-                Review(row[0], row[1], row[2], tuple(json.loads(row[3])), tuple(json.loads(row[4])))
-                for row in rows
-            ]
+            return _reviews(connection)
 
     def set_aside(self, finding: Unclear) -> None:
         """Close what a finding is about, and keep the finding for a person."""
@@ -142,6 +146,18 @@ class Yard:
             )
 
 
+def reviews_in(spool: Path) -> list[Review]:
+    """The findings in a spool's file, which another program may have open.
+
+    Raises:
+        SpoolMissing: there is no such file.
+    """
+    if not spool.is_file():
+        raise SpoolMissing(file=str(spool))
+    with closing(sqlite3.connect(f"{spool.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        return _reviews(connection)
+
+
 def note(connection: sqlite3.Connection, taken: Taken) -> None:
     """Keep a crossing or ticket open for the fusion, in the transaction that takes its statement."""
     statement = taken.signed.statement
@@ -160,6 +176,13 @@ def moved(connection: sqlite3.Connection, movement: Movement) -> None:
     connection.execute(
         "UPDATE piece SET state = ? WHERE fingerprint = ?", (state, movement.piece.fingerprint)
     )
+
+
+def _reviews(connection: sqlite3.Connection) -> list[Review]:
+    return [
+        Review(row[0], row[1], row[2], tuple(json.loads(row[3])), tuple(json.loads(row[4])))
+        for row in connection.execute(_REVIEWS)
+    ]
 
 
 def _close(connection: sqlite3.Connection, statements: Sequence[bytes]) -> None:

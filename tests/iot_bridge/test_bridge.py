@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -226,6 +227,21 @@ def test_a_camera_that_goes_silent_is_a_finding_within_seconds_and_its_end_too(
     )
     assert 2000 <= first["to"] - first["from"] < 4000
     assert second["from"] == first["to"] < second["to"]
+
+
+@pytest.mark.timeout(280)
+def test_a_bridge_that_lost_its_spool_captures_nothing_and_ends_by_name(installation: Installation) -> None:
+    with Program("run", "--config", installation.config) as bridge:
+        bridge.wait_for("bridge_started")
+        until(lambda: installation.heard("device.health") != [])
+        until(lambda: installation.site.head()["size"] > 1)
+    shutil.rmtree(installation.folder / "bridge")
+    with Program("run", "--config", installation.config) as amnesiac:
+        assert amnesiac.process.wait(60) == 2
+        amnesiac.wait_for("part_failed", part="anchor")
+        assert not amnesiac.has_logged("bridge_started")
+    assert any("bridge.part_failed" in each["event"] for each in amnesiac.logged)
+    assert any("anchor.log_behind_ledger" in each["event"] for each in amnesiac.logged)
 
 
 def test_a_configuration_with_an_unknown_setting_is_refused_by_name(installation: Installation) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from iot_bridge.evidence.errors import EvidenceRefused, MessageSiteDiffers
 from iot_bridge.evidence.message import StatementMessage
 from iot_bridge.evidence.signature import LocalKey
 from iot_bridge.evidence.statement import ZERO32, recover, statement_id
+from iot_bridge.evidence.store import EvidenceStore
 from iot_bridge.link import BrokerAddress, Link
 from iot_bridge.publish import AcknowledgerUnknown
 from iot_bridge.record import OwnDevice
@@ -40,7 +42,15 @@ def intake(edge: Edge, broker: BrokerAddress) -> Iterator[Intake]:
     """A bridge that knows one weighbridge, connected to the broker."""
     Yard(edge.spool)
     link = Link(broker, f"{SITE}-intake")
-    found = Intake(edge.spool, edge.recorder, link, known=[KNOWN], domain=DOMAIN, bridge=BRIDGE)
+    found = Intake(
+        edge.spool,
+        edge.recorder,
+        link,
+        known=[KNOWN],
+        domain=DOMAIN,
+        bridge=BRIDGE,
+        store=EvidenceStore(edge.folder / "evidence"),
+    )
     link.start()
     assert link.wait_up(60)
     yield found
@@ -100,7 +110,15 @@ def test_tickets_weighed_while_the_bridge_is_away_are_kept_and_arrive_later_in_o
     assert len(scale.book.waiting(SITE)) == 3
     Yard(edge.spool)
     link = Link(broker, f"{SITE}-late")
-    Intake(edge.spool, edge.recorder, link, known=[KNOWN], domain=DOMAIN, bridge=BRIDGE)
+    Intake(
+        edge.spool,
+        edge.recorder,
+        link,
+        known=[KNOWN],
+        domain=DOMAIN,
+        bridge=BRIDGE,
+        store=EvidenceStore(edge.folder / "evidence"),
+    )
     link.start()
     assert link.wait_up(60)
     scale.link.start()
@@ -176,9 +194,12 @@ def test_a_device_that_says_two_things_under_one_number_is_refused_the_second(
     edge: Edge, intake: Intake
 ) -> None:
     intake.take(message())
+    second = message(ticket(1, 20_000)).to_bytes()
     with pytest.raises(SequenceTaken):
-        intake.take(message(ticket(1, 20_000)))
+        intake.received("", second)
     assert edge.spool.size() == 2
+    kept = EvidenceStore(edge.folder / "evidence").get(sha256(second).hexdigest())
+    assert kept == second, "it proves, with the first one, that the key is in two hands"
 
 
 def test_a_ticket_is_not_let_go_by_another_keys_or_another_sites_acknowledgement(scale: Scale) -> None:

@@ -11,7 +11,7 @@ from iot_bridge.evidence.errors import FingerprintKeyWeak, FingerprintPartEmpty
 from iot_bridge.evidence.fingerprint import fingerprint, normalised
 from iot_bridge.fuse import Movement, Rules, Unclear
 from iot_bridge.fusing import Fusion
-from iot_bridge.yard import TagInUse, Yard, note
+from iot_bridge.yard import SpoolMissing, TagInUse, Yard, note, reviews_in
 from tests.iot_bridge.edge import Edge, crossing, ticket
 
 KEY = bytes(range(32))
@@ -186,9 +186,15 @@ def test_what_cannot_be_told_is_set_aside_once_with_its_reason(edge: Edge) -> No
     assert {type(each) for each in at_work.step(999_000)} == {Unclear}
     assert at_work.step(999_999) == []
     reviews = Yard(edge.spool).reviews()
+    assert reviews_in(edge.folder / "spool.sqlite") == reviews
     assert len(reviews) == 2
     assert all("the scale read 18000 kg" in each.reason for each in reviews)
     assert edge.spool.position("fusion-1").seq == 0
+
+
+def test_reviews_of_a_bridge_that_never_ran_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(SpoolMissing):
+        reviews_in(tmp_path / "spool.sqlite")
 
 
 def test_advices_dropped_in_the_folder_are_taken_and_bad_ones_put_aside(edge: Edge) -> None:
