@@ -1,18 +1,18 @@
 """How long after the picture of an exit the bank's alert stands in its database, and where the time goes."""
 
-import json
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from rich.console import Console
-from sqlmodel import Session, select
+from sqlmodel import Session
 
-from backend.alerts.tables import AlertRow
+from backend.alerts import actions as alerts
 from backend.evidence import actions as evidence
 from backend.story.gate import COILS
 from backend.story.narrator import Narrator
+from backend.story.office import NotInTime
 from backend.story.play import Story
 from backend.story.stage import GateView, stage
 
@@ -60,14 +60,14 @@ def _one_exit(story: Story, number: int) -> dict[str, float]:
 
 
 def _alerts(story: Story) -> int:
-    return story.office.look(lambda session: len(session.exec(select(AlertRow.id)).all()))
+    return len(story.office.look(alerts.standing_alerts))
 
 
 def _newest_alert(session: Session) -> bytes:
-    row = session.exec(select(AlertRow).order_by(AlertRow.id.desc())).first()  # type: ignore[union-attr]
-    if row is None or row.statement is None:
-        raise TimeoutError(json.dumps({"waited_for": "an alert"}))
-    return row.statement
+    newest = max(alerts.standing_alerts(session), key=lambda alert: alert.id, default=None)
+    if newest is None or newest.statement is None:
+        raise NotInTime(what="an alert about the exit")
+    return newest.statement
 
 
 def _bare_commit_ms(story: Story) -> float:

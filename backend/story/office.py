@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from backend.app import Bank
+from backend.chain import actions as chain
 from backend.chain.rules import Act, ActState
-from backend.chain.tables import act_of
 from backend.clock import Moment
 from backend.db import reading, transaction
 from backend.errors import NotFound, Unavailable, WrongState
@@ -87,7 +87,7 @@ class Office:
         """
 
         def ended(session: Session) -> Act | None:
-            found = act_of(session, key)
+            found = chain.act(session, key)
             return found if found.state in (ActState.CONFIRMED, ActState.REFUSED) else None
 
         act = self.wait_for(f"act {key}", ended, within_s=within_s)

@@ -7,7 +7,6 @@ order → a matched exit → at night an exit without an order → alert → rep
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,12 +26,12 @@ from backend.margin.actions import calling
 from backend.margin.rules.call import MarginState
 from backend.pledges import actions as pledges
 from backend.receipts import actions as receipts
-from backend.receipts.rules import IssueTerms
 from backend.story.gate import COILS, Coil, Gate
 from backend.story.lending import APPROVERS, LOAN, MAKER, PRINCIPAL, Lending
 from backend.story.narrator import Narrator
 from backend.story.office import Office
-from backend.story.world import BAY, COMMODITY, GRADE, SITE, World
+from backend.story.paper import issue_terms, receipt_document
+from backend.story.world import SITE, World
 from backend.units import Money
 from contracts.rpc import Rpc
 from iot_bridge.evidence.statement import name32
@@ -105,7 +104,8 @@ class Story:
     def a_receipt_is_issued(self) -> None:
         """The depositor asks, the operator issues on witnessed arrivals; no coil can be covered twice."""
         self.narrator.step("The operator issues a receipt over the coils")
-        terms, document = self._terms(), self._document()
+        terms = issue_terms(self.coils, self.network_key, self.world.particulars["depositor"])
+        document = receipt_document(self.coils, self.world.particulars, self.office.moment().today)
         asked = self.office.do(
             lambda session: receipts.request_issue(
                 session,
@@ -356,56 +356,6 @@ class Story:
     def _balances(self) -> Any:
         at = self.office.moment()
         return self.office.look(lambda session: loans.standing(session, LOAN, at=at)).balances
-
-    def _terms(self) -> IssueTerms:
-        return IssueTerms(
-            site=SITE,
-            bay=BAY,
-            commodity=COMMODITY,
-            grade=GRADE,
-            mass_kg=sum(coil.mass_kg for coil in self.coils),
-            fingerprints=tuple(coil.fingerprint(self.network_key) for coil in self.coils),
-            representations=sha256(self.network_key).digest(),
-        )
-
-    def _document(self) -> dict[str, Any]:
-        today = self.office.moment().today
-        depositor, operator = self.world.particulars["depositor"], self.world.particulars["operator"]
-        return {
-            "label": "electronic warehouse receipt",
-            "number": f"WR-{today:%Y%m%d}-1",
-            "form": "electronic, to order",
-            "operator": {
-                "name": operator.legal_name,
-                "address": operator.address,
-                "registration": operator.registration,
-            },
-            "depositor": {"name": depositor.legal_name, "address": depositor.address},
-            "goods": {
-                "commodity": COMMODITY,
-                "grade": GRADE,
-                "quality": "hot rolled, prime",
-                "mass_kg": sum(coil.mass_kg for coil in self.coils),
-                "pieces": len(self.coils),
-                "packaging": "banded",
-                "marks": [coil.number for coil in self.coils],
-                "loss_standard": "none",
-                "certificates": [],
-            },
-            "storage": {
-                "site": SITE,
-                "bay": BAY,
-                "place": "Wuxi, Jiangsu",
-                "from": today.isoformat(),
-                "until": (today + timedelta(days=365)).isoformat(),
-                "fee": "0.50 CNY per tonne and day",
-                "agreement_date": today.isoformat(),
-            },
-            "insurance": {"insured": False},
-            "third_party_claims": [],
-            "issued": {"by": operator.legal_name, "at": "Wuxi", "on": today.isoformat()},
-            "salt": sha256(operator.salt.encode()).hexdigest(),
-        }
 
 
 def _statement(alert: Alert) -> bytes:
