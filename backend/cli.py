@@ -5,6 +5,15 @@ from typing import Annotated
 
 import typer
 
+KeystoreFolder = Annotated[
+    Path, typer.Option(envvar="TALLYSTICK_KEYSTORE", help="Folder of encrypted keyfiles.")
+]
+KeystorePassword = Annotated[
+    str,
+    typer.Option(
+        envvar="TALLYSTICK_KEYSTORE_PASSWORD", help="Opens the keystore.", prompt=True, hide_input=True
+    ),
+]
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -35,6 +44,44 @@ def chain(
     from backend.chain.embedded.process import serve  # noqa: PLC0415 - commands load only what they run
 
     serve(data, port=port, fund=fund or [], heartbeat_s=heartbeat_s, finality_depth=finality_depth)
+
+
+@app.command()
+def key(
+    names: Annotated[list[str], typer.Argument(help="Names of the keys; those that are missing are made.")],
+    keystore: KeystoreFolder,
+    keystore_password: KeystorePassword,
+) -> None:
+    """Print the address behind each named key of a keystore, and make the keys that are missing."""
+    from contracts.keystore import Keystore  # noqa: PLC0415
+
+    for name, address in Keystore(keystore, keystore_password).ensure(names).items():
+        typer.echo(f"{address} {name}")
+
+
+@app.command()
+def deploy(  # noqa: PLR0913 - each is an option of the command
+    *,
+    ledger_url: Annotated[str, typer.Option(envvar="TALLYSTICK_LEDGER_URL", help="JSON-RPC of a node.")],
+    keystore: KeystoreFolder,
+    keystore_password: KeystorePassword,
+    signer: Annotated[str, typer.Option(help="Name of the deployer's key.")],
+    admin: Annotated[str, typer.Option(help="Address that may change who governs, after the delay.")],
+    enroller: Annotated[str, typer.Option(help="Address that enrols parties, sites and devices.")],
+    guardian: Annotated[str, typer.Option(help="Address that suspends, revokes and pauses at once.")],
+    delay_s: Annotated[int, typer.Option(min=0, help="Seconds for which the admin's acts wait in public.")],
+    out: Annotated[Path, typer.Option(help="File that says where the contracts are.", dir_okay=False)],
+) -> None:
+    """Deploy the ledger's contracts, check them, and hand their governance over."""
+    from backend.chain.deploying import deploy_ledger  # noqa: PLC0415
+    from contracts.deploy import Governance  # noqa: PLC0415
+    from contracts.keystore import Keystore  # noqa: PLC0415
+
+    governance = Governance(admin=admin, enroller=enroller, guardian=guardian, delay_s=delay_s)
+    keys = Keystore(keystore, keystore_password)
+    deployment = deploy_ledger(ledger_url, keys=keys, signer=signer, governance=governance, out=out)
+    for name, address in deployment.addresses.items():
+        typer.echo(f"{address} {name}")
 
 
 @app.command()
