@@ -9,7 +9,9 @@ import {Evidence, Head, PartyId, SiteId} from "../types.sol";
 /// Provable are the latest 64 heads, the latest witnessed one, and always one that is between 24 and 48 hours old.
 interface IEvidenceLog {
     event LogOpened(SiteId indexed site, uint64 epoch, bytes32 root);
+    /// @notice Extends the head before; says nothing of what was left out.
     event HeadAnchored(SiteId indexed site, uint64 epoch, uint64 size, bytes32 root);
+    /// @notice `by` has re-derived the root from all bytes.
     event HeadWitnessed(SiteId indexed site, uint64 size, bytes32 root, PartyId by);
     event StatementSpent(bytes32 indexed id, SiteId indexed site);
 

@@ -7,8 +7,10 @@ import {DeviceId, PartyId, SiteId, Statement} from "../types.sol";
 /// @notice Standing gates acts that create rights, never acts that discharge them. No address has two roles.
 /// Governance acts ask the AccessManager first (AccessManagedUnauthorized); a suspension or pause is the guardian's.
 interface IPartyRegistry {
+    /// @notice `identity` is a salted commitment.
     event PartyEnrolled(PartyId indexed party, address account, uint16 capacities, bytes32 identity);
     event PersonEnrolled(PartyId indexed party, address person);
+    /// @notice What the person signed before can no longer be taken.
     event PersonDismissed(PartyId indexed party, address person);
     event SiteEnrolled(
         SiteId indexed site,
@@ -19,6 +21,7 @@ interface IPartyRegistry {
         uint64 maxAgeBlocks
     );
     event LicenceRenewed(SiteId indexed site, bytes32 licence, uint64 licensedUntil);
+    /// @notice `host` holds the device, `commissioner` ordered it: who is independent of whom follows from both.
     event DeviceEnrolled(
         DeviceId indexed device,
         SiteId indexed site,
@@ -29,11 +32,14 @@ interface IPartyRegistry {
         uint64 calibratedUntil
     );
     event DeviceCalibrated(DeviceId indexed device, uint64 calibratedUntil);
+    /// @notice The key before ends in this block, by rotation or because it was lost.
     event DeviceKeyRotated(DeviceId indexed device, uint32 epoch, address key);
+    /// @notice No statement whose beacon is this block or a later one counts.
     event DeviceKeyRevoked(DeviceId indexed device, uint32 epoch);
     event PartySuspended(PartyId indexed party, bool suspended);
     event SiteSuspended(SiteId indexed site, bool suspended);
     event DeviceSuspended(DeviceId indexed device, bool suspended);
+    /// @notice Acts that discharge go on.
     event CreatingPaused(uint64 until);
 
     error IdMissing();

@@ -18,10 +18,14 @@ interface IPledgeRegistry {
     );
     event PledgeAttorned(PledgeId indexed pledgeId, PartyId indexed operator);
     event PledgeRegistered(PledgeId indexed pledgeId, bytes32 filing, uint64 filedAt, bytes32 search);
+    /// @notice Every step was taken and control has moved.
     event PledgeEffective(PledgeId indexed pledgeId, PartyId indexed pledgee);
     event PledgeWithdrawn(PledgeId indexed pledgeId, PartyId indexed by);
+    /// @notice No loan event followed in time.
     event PledgeLapsed(PledgeId indexed pledgeId);
+    /// @notice One opaque kind for all events, so that the chain does not tell distress from routine.
     event LoanEventRecorded(PledgeId indexed pledgeId, uint64 index, bytes32 commitment, bytes32 chain);
+    /// @notice Opens no gate.
     event PledgeReleased(PledgeId indexed pledgeId, ReceiptId indexed receiptId);
     event LoanClosed(PledgeId indexed pledgeId);
 

@@ -33,6 +33,7 @@ interface IReceiptRegistry {
         bytes32 representations
     );
     event RequestCancelled(RequestId indexed requestId);
+    /// @notice The operator is obliged to deliver; `fingerprints` are in the order of their movements.
     event ReceiptIssued(
         ReceiptId indexed receiptId,
         RequestId indexed requestId,
@@ -46,6 +47,7 @@ interface IReceiptRegistry {
         bytes32[] fingerprints,
         bytes32 document
     );
+    /// @notice Opens the gate in these hours, and nothing else.
     event ReleaseOrdered(
         OrderId indexed orderId,
         ReceiptId indexed receiptId,
@@ -56,6 +58,7 @@ interface IReceiptRegistry {
         PartyId to,
         PartyId by
     );
+    /// @notice `remainingKg` zero: the receipt has ended.
     event GoodsDelivered(
         ReceiptId indexed receiptId,
         OrderId indexed orderId,
@@ -63,7 +66,9 @@ interface IReceiptRegistry {
         bytes32[] fingerprints,
         uint256 remainingKg
     );
+    /// @notice Control is the pledgee's; title stays.
     event ReceiptEncumbered(ReceiptId indexed receiptId, PledgeId indexed pledgeId, PartyId indexed controller);
+    /// @notice By release, lapse or the last delivery.
     event ReceiptDisencumbered(ReceiptId indexed receiptId, PledgeId indexed pledgeId);
 
     error MassOutOfRange(uint256 massKg);

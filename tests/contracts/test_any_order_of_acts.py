@@ -202,7 +202,7 @@ class Anybody(RuleBasedStateMachine):
 
 class TestAnyOrderOfActs(Anybody.TestCase):
     settings = settings(
-        max_examples=12,
+        max_examples=8,
         stateful_step_count=36,
         deadline=None,
         derandomize=True,
