@@ -86,5 +86,5 @@ class Keystore:
             raise KeyUnknown(name=name, folder=str(self.folder))
         try:
             return bytes(Account.decrypt(json.loads(path.read_text(encoding="ascii")), self._password))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise KeyNotOpened(name=name) from error
