@@ -5,7 +5,7 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.chain.rules import Act, ActDiffers, ActState, NotConfirmed
-from backend.chain.tables import ActRow, act_of, act_row, projected_to
+from backend.chain.tables import ActRow, act_in_words, act_of, act_row, acts_in, projected_to
 from contracts.artifacts import load
 
 
@@ -60,6 +60,12 @@ def act(session: Session, key: str) -> Act:
         ActUnknown: none was intended under this key.
     """
     return act_of(session, key)
+
+
+def unconfirmed(session: Session) -> list[Act]:
+    """Acts that were decided and are not true yet, refused ones included, in the order of deciding."""
+    rows = acts_in(session, ActState.INTENDED, ActState.SENT, ActState.REFUSED)
+    return [act_in_words(row) for row in rows]
 
 
 def confirmed_height(session: Session) -> int:

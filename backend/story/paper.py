@@ -10,7 +10,6 @@ from backend.receipts.rules import IssueTerms
 from backend.story.gate import Coil
 from backend.story.world import BAY, COMMODITY, GRADE, SITE
 
-
 REPRESENTATIONS: Final = (
     "I may deposit these goods; I may ask for this type of receipt; I know of no claim of a third party."
 )

@@ -16,6 +16,7 @@ from backend.alerts import actions as alerts
 from backend.alerts.rules import Alert, AlertKind
 from backend.audit.actions import write_bundle
 from backend.audit.verify import verify
+from backend.chain import actions as chain
 from backend.clock import OffsetFileClock
 from backend.errors import TallystickError, WrongState
 from backend.evidence import actions as evidence
@@ -295,6 +296,8 @@ class Story:
         """Write the proof bundle and verify it as an auditor would: by the file and a node."""
         self.narrator.step("An auditor verifies the proof bundle")
         bank = self.office.bank
+        self.office.wait_for("every act on the ledger", lambda session: not chain.unconfirmed(session))
+        self.narrator.proved("every act of the story is confirmed on the ledger")
         with self.narrator.waiting("the bundle is written"):
             written = self.office.look(lambda session: write_bundle(session, bank.sources, LOAN, bundle))
         self.narrator.note(
