@@ -13,9 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from backend.story.bench import exit_to_alert  # noqa: E402 - the project is found through the line above
+from backend.chain.bench import ledger  # noqa: E402 - the project is found through the line above
+from backend.story.bench import exit_to_alert  # noqa: E402
 
-BENCHES = {"exit-to-alert": exit_to_alert}
+BENCHES = {"exit-to-alert": exit_to_alert, "ledger": ledger}
 
 
 def main() -> int:
