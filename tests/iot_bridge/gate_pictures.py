@@ -31,6 +31,7 @@ class GateInFront:
         self._folder = folder
         self._chance = np.random.default_rng(1)
         self._ground = self._empty()
+        self._noise = self._chance.normal(0, 3, (8, HEIGHT, WIDTH, 3)).astype(np.int16)
         self._way: list[tuple[int, int | None]] = []
         self._number = 0
         self._ended = threading.Event()
@@ -80,7 +81,7 @@ class GateInFront:
             cv2.rectangle(picture, (x, 260), (x + _BOX, 260 + _BOX), (40, 45, 60), -1)
             if tag is not None:
                 _stick(picture, x + 33, tag)
-        noise = self._chance.normal(0, 3, picture.shape)
+        noise = self._noise[self._number % len(self._noise)]
         return np.asarray(np.clip(picture + noise, 0, 255), np.uint8)
 
 

@@ -1,6 +1,7 @@
 """Heads on a real ledger: opened, extended, confirmed, taken up again; what stops the anchoring for good."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 
 from contracts.errors import LedgerError
 from contracts.rpc import NodeUnavailable, Reverted
-from iot_bridge.anchor import LogBehindLedger, LogForked
+from iot_bridge.anchor import DERIVED_ANEW_EVERY_S, LogBehindLedger, LogForked
 from iot_bridge.beacon import BeaconKeeper
+from iot_bridge.evidence.errors import RootsDiffer
 from iot_bridge.evidence.log import leaf_hash
 from iot_bridge.heads import Head
 from iot_bridge.record import Beacon, BeaconUnknown, Observation
@@ -169,6 +171,22 @@ def test_a_spool_restored_from_a_backup_is_told_apart_from_a_growing_one(
         restored.anchor.step(0.0)
     later.spool.close()
     restored.spool.close()
+
+
+def test_an_entry_that_changed_on_disk_stops_the_anchoring_within_a_day(
+    site: SiteOnLedger, bridge: BridgeOnLedger
+) -> None:
+    movement(bridge)
+    begun_s = time.monotonic()
+    assert bridge.anchor.step(begun_s) == Head(2, bridge.spool.root(2))
+    with bridge.spool.transaction() as connection:
+        connection.execute("UPDATE entry SET entry = zeroblob(449) WHERE log_index = 1")
+    movement(bridge)
+    assert bridge.anchor.step(begun_s + 60) is not None, "what was read before is not read again at once"
+    movement(bridge)
+    with pytest.raises(RootsDiffer):
+        bridge.anchor.step(begun_s + DERIVED_ANEW_EVERY_S + 60)
+    assert site.head()["size"] == 3
 
 
 def test_a_bridge_with_another_sites_key_is_refused_by_the_contract(
