@@ -18,6 +18,7 @@ from backend.evidence.rules import (
     Finding,
     FindingKind,
     HeadVerdict,
+    LogNotOpened,
     MirrorsDisagree,
     NotYetWitnessed,
     StatementUnknown,
@@ -284,3 +285,8 @@ def test_a_spent_statement_is_remembered(engine: Engine, site: Site) -> None:
     with reading(engine) as session:
         assert session.get_one(SpentRow, b"\x05" * 32).block_number == 70
     assert HeadVerdict.EQUAL == "equal"
+
+
+def test_a_witness_of_a_log_that_no_event_opened_stops_the_projection(engine: Engine, site: Site) -> None:
+    with pytest.raises(LogNotOpened):
+        play(engine, site.witnessed(1))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.db import create_schema, open_database, reading
+from backend.db import create_schema, open_database, reading, transaction
 from backend.receipts import actions
 from backend.receipts.rules import (
     DocumentUnknown,
@@ -18,6 +18,8 @@ from backend.receipts.rules import (
     OrderExceeded,
     OrderUnknown,
     PiecesRepeated,
+    ReceiptDelivered,
+    ReceiptState,
     ReceiptUnknown,
     RequestUnknown,
     require_hours,
@@ -26,6 +28,7 @@ from backend.receipts.rules import (
     require_pieces,
     require_within_order,
 )
+from backend.receipts.tables import ReceiptRow
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -100,4 +103,31 @@ def test_what_no_confirmed_event_shows_is_unknown(tmp_path: Path) -> None:
             actions.document(session, bytes(32))
         assert actions.request_of_document(session, bytes(32)) is None
         assert actions.receipt_covering(session, bytes(32)) is None
+    engine.dispose()
+
+
+def test_of_a_receipt_that_was_delivered_whole_nothing_can_be_ordered(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
+    create_schema(engine)
+    with transaction(engine) as session:
+        session.add(
+            ReceiptRow(
+                id=1,
+                request_id=1,
+                holder=bytes(32),
+                operator=bytes(32),
+                site=bytes(32),
+                bay="bay-1",
+                commodity="steel.hrc",
+                grade="q235b",
+                mass_kg=20_000,
+                remaining_kg=0,
+                document=bytes(32),
+                state=ReceiptState.DELIVERED.value,
+                issued_at=NOON,
+            )
+        )
+    wish = actions.ReleaseWish(1, 1, "gate-cam-1", NOON, NOON + HOUR, bytes(32))
+    with pytest.raises(ReceiptDelivered), transaction(engine) as session:
+        actions.order_release_by_holder(session, wish, signer="depositor", now=NOON)
     engine.dispose()
