@@ -127,7 +127,9 @@ def test_of_a_receipt_that_was_delivered_whole_nothing_can_be_ordered(tmp_path: 
                 issued_at=NOON,
             )
         )
-    wish = actions.ReleaseWish(1, 1, "gate-cam-1", NOON, NOON + HOUR, bytes(32))
+    wish = actions.ReleaseWish(
+        receipt_id=1, mass_kg=1, gate="gate-cam-1", opens_at=NOON, closes_at=NOON + HOUR, to=bytes(32)
+    )
     with pytest.raises(ReceiptDelivered), transaction(engine) as session:
         actions.order_release_by_holder(session, wish, signer="depositor", now=NOON)
     engine.dispose()
