@@ -1,4 +1,4 @@
-"""Deploys through a node, by JSON-RPC; each step stands in the sender's book before it is sent."""
+"""Deploys and checks through a node, by JSON-RPC; each step stands in the sender's book before it is sent."""
 
 from __future__ import annotations
 
@@ -24,16 +24,31 @@ class StepNotDone(LedgerError):
     code = "ledger.step_not_done"
 
 
-class NodeDeployer:
+class NodeReader:
+    """`contracts.deploy.Reader` over JSON-RPC: what a check of a deployment needs of a node."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+        self.chain_id = rpc.chain_id()
+
+    def call(self, to: str, data: bytes) -> bytes:
+        """What a call returns in the newest block."""
+        return self._rpc.eth_call(to=to, data=data)
+
+    def code(self, address: str) -> bytes:
+        """The code at an address; empty if none."""
+        return bytes.fromhex(self._rpc.call("eth_getCode", address, "latest")[2:])
+
+
+class NodeDeployer(NodeReader):
     """`contracts.deploy.Deployer` over JSON-RPC, for one account that sends nothing else meanwhile."""
 
     def __init__(self, rpc: Rpc, sender: Sender, key: bytes, *, patience_s: float = PATIENCE_S) -> None:
-        self._rpc = rpc
+        super().__init__(rpc)
         self._sender = sender
         self._key = key
         self._patience_s = patience_s
         self.address = str(Account.from_key(key).address)
-        self.chain_id = rpc.chain_id()
 
     def nonce(self) -> int:
         """The account's next nonce, as of the newest block."""
@@ -54,11 +69,3 @@ class NodeDeployer:
         if outcome.fate is not Fate.DONE or outcome.receipt is None:
             raise StepNotDone(step=name, fate=outcome.fate.value)
         return int(outcome.receipt["blockNumber"], 16)
-
-    def call(self, to: str, data: bytes) -> bytes:
-        """What a call returns in the newest block."""
-        return self._rpc.eth_call(to=to, data=data)
-
-    def code(self, address: str) -> bytes:
-        """The code at an address; empty if none."""
-        return bytes.fromhex(self._rpc.call("eth_getCode", address, "latest")[2:])

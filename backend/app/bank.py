@@ -25,8 +25,9 @@ from backend.payments.sandbox import SandboxRail
 from backend.receipts import actions as receipts
 from backend.settings import Settings
 from contracts.artifacts import CONTRACTS, load
-from contracts.deploy import Deployment
+from contracts.deploy import Deployment, check
 from contracts.keystore import Keystore
+from contracts.node_deployer import NodeReader
 from contracts.rpc import Rpc
 from iot_bridge.evidence.signature import LocalKey
 from iot_bridge.evidence.statement import EvidenceDomain, name32, name_of
@@ -64,6 +65,7 @@ class Bank:
 
         Raises:
             AnotherChain: the node serves another chain than the deployment's.
+            DeploymentDiffers: what stands at the deployment's addresses are not the published contracts.
             NodeUnavailable: it does not answer.
             DatabaseNotDurable: the database does not keep what it commits.
         """
@@ -71,6 +73,7 @@ class Bank:
         chain_id = rpc.chain_id()
         if chain_id != deployment.chain_id:
             raise AnotherChain(deployed=deployment.chain_id, served=chain_id)
+        check(NodeReader(rpc), deployment)
         settings.data.mkdir(parents=True, exist_ok=True)
         offset = settings.clock_offset_file
         return cls(

@@ -17,7 +17,7 @@ from backend.app.serving import Service
 from backend.evidence.subscriber import BrokerUnavailable
 from backend.migrations import upgrade
 from backend.settings import Settings
-from contracts.deploy import Deployment
+from contracts.deploy import Deployment, DeploymentDiffers
 from tests.backend.app.conftest import PASSWORD
 from tests.support.ledger import LedgerInTests
 from tests.support.ledger_life import LENDER
@@ -85,6 +85,14 @@ def test_it_does_not_start_on_another_chain_than_its_contracts(settings: Setting
     there = Deployment.load(settings.deployment)
     Deployment(there.chain_id + 1, there.block, there.addresses).save(settings.deployment)
     with pytest.raises(AnotherChain):
+        Bank.open(settings)
+
+
+def test_it_does_not_start_on_contracts_that_are_not_the_published_ones(settings: Settings) -> None:
+    there = Deployment.load(settings.deployment)
+    swapped = there.addresses | {"EvidenceLog": there.addresses["PledgeRegistry"]}
+    Deployment(there.chain_id, there.block, swapped).save(settings.deployment)
+    with pytest.raises(DeploymentDiffers):
         Bank.open(settings)
 
 

@@ -230,7 +230,7 @@ def test_after_kill_9_every_acknowledged_transaction_is_there_and_the_chain_goes
     with again:
         rpc = Rpc(url)
         assert rpc.chain_id() == chain_id
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             receipts = rpc.batch([("eth_getTransactionReceipt", [each]) for each in acknowledged[-500:]])
             if all(receipt is not None for receipt in receipts):
