@@ -135,7 +135,11 @@ class Link:
         self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         self._up.clear()
-        log.warning("broker_lost", host=self._broker.host, port=self._broker.port, reason=str(reason))
+        lost = {"host": self._broker.host, "port": self._broker.port, "reason": str(reason)}
+        if reason.is_failure:
+            log.warning("broker_lost", **lost)
+        else:
+            log.info("broker_left", **lost)
 
     def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
         try:
