@@ -28,7 +28,7 @@ from backend.migrations import require_current
 from backend.payments.worker import PaymentWorker
 from backend.settings import Settings
 from contracts.errors import LedgerError
-from contracts.rpc import NodeUnavailable
+from contracts.rpc import NodeRefused, NodeUnavailable
 from contracts.sender import Sender
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ class Service:
         self.ear.stop()
 
     def step(self) -> None:
-        """Each part's next step. A node that does not answer is waited for; a broken promise is not.
+        """Each part's next step. A node that does not answer now is waited for; a broken promise is not.
 
         Raises:
             EarStopped: a statement could not be committed.
@@ -128,8 +128,11 @@ class Service:
     def _while_node_answers(part: Callable[[], object]) -> None:
         try:
             part()
-        except NodeUnavailable as unavailable:
-            log.warning("node_unavailable", why=str(unavailable))
+        except (
+            NodeUnavailable,
+            NodeRefused,
+        ) as trouble:  # a node may refuse for its own reasons: too much asked
+            log.warning("node_unavailable", why=str(trouble))
 
     def _broker(self) -> BrokerAddress:
         settings = self._bank.settings

@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from backend.evidence.subscriber import BrokerUnavailable
 from backend.migrations import upgrade
 from backend.settings import Settings
 from contracts.deploy import Deployment, DeploymentDiffers
+from contracts.rpc import NodeRefused, Rpc
 from tests.backend.app.conftest import PASSWORD
 from tests.support.ledger import LedgerInTests
 from tests.support.ledger_life import LENDER
@@ -94,6 +96,25 @@ def test_it_does_not_start_on_contracts_that_are_not_the_published_ones(settings
     Deployment(there.chain_id, there.block, swapped).save(settings.deployment)
     with pytest.raises(DeploymentDiffers):
         Bank.open(settings)
+
+
+class Busy(Rpc):
+    """A node that answers nothing but that it is asked too much."""
+
+    def call(self, method: str, *params: Any) -> Any:
+        raise NodeRefused(method=method, asked=len(params), node_code=-32005, said="too many requests")
+
+    def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        return [self.call(*each) for each in requests]
+
+
+def test_a_node_that_refuses_for_now_is_waited_for(settings: Settings) -> None:
+    bank = Bank.open(settings)
+    upgrade(bank.engine)
+    service = Service(bank)
+    service._follower._fetcher._rpc = Busy(settings.ledger_url)
+    service.step()
+    bank.engine.dispose()
 
 
 def test_it_does_not_start_without_a_broker(settings: Settings) -> None:
