@@ -8,7 +8,7 @@ import typer
 from contracts.errors import LedgerError
 from iot_bridge.commands import add_commands
 from iot_bridge.evidence.errors import EdgeError
-from iot_bridge.scene.program import scene
+from iot_bridge.scene.program import yard
 from iot_bridge.watch import watch
 
 REFUSED: Final = 2
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(watch)
-app.command()(scene)
+app.command()(yard)
 add_commands(app)
 
 

@@ -169,7 +169,7 @@ def _start_scene(processes: Processes, world: World, view: GateView) -> Process 
         if view.video is None
         else ["--video", str(view.video), "--line", str(view.line), "--inward", str(view.inward)]
     )
-    return processes.start("scene", "iot_bridge", "scene", "--frames", str(_frames(world)), *clip)
+    return processes.start("scene", "iot_bridge", "yard", "--frames", str(_frames(world)), *clip)
 
 
 def _start_bridge(processes: Processes, world: World, settings: Settings, view: GateView) -> Process:

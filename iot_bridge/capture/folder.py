@@ -19,6 +19,8 @@ PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 TIMED: Final = re.compile(r"-t(\d{1,15})$")
 ENDED: Final = "ended"
 """A file of this name in the folder says that no more pictures will come."""
+FRAMES: Final = "frame-*-t*.jpg"
+"""Which names `frame_name` gives."""
 LOOK_EVERY_S: Final = 0.01
 
 

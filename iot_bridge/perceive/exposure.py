@@ -14,6 +14,14 @@ Floats = NDArray[np.float32]
 GAIN_RANGE: Final = (0.2, 5.0)
 VALID_SHARE: Final = 0.3
 """A cell tells its gain only while this share of it shows the empty scene."""
+WHOLE_SHARE: Final = 0.95
+"""It is remembered only while nearly all of it does: what enters a cell is not light."""
+LIKELY_CHANGE: Final = 0.1
+PACE: Final = 0.2
+UNLIKELY_PACE: Final = 0.05
+"""How fast a cell's gain is remembered, where it follows the rest of the picture and where it does not."""
+SWITCHED: Final = 0.25
+"""A change of the whole picture's light by more than e to this, from one frame to the next, is a lamp's."""
 FEWEST_CELLS: Final = 4
 LOST_SHARE: Final = 0.6
 """When more of the picture than this seems to move, the light has changed, not the scene."""
@@ -31,6 +39,7 @@ class Exposure:
         height, width = reference.shape[:2]
         self._reference: Floats = reference.astype(np.float32)
         self._cells = (max(2, round(width / cell_px)), max(2, round(height / cell_px)))
+        self._known: Floats = np.ones((self._cells[1], self._cells[0], 3), np.float32)
         self._wide = cv2.getStructuringElement(cv2.MORPH_RECT, (9, 9))
 
     def levelled(self, picture: Picture, moving: Mask) -> Picture:
@@ -59,9 +68,17 @@ class Exposure:
         wanted = self._averages(self._reference * shown[..., None])
         found = self._averages(picture.astype(np.float32) * shown[..., None])
         gains: Floats = (wanted + np.float32(1e-3)) / (found + np.float32(1e-3))
-        told = self._averages(shown) > VALID_SHARE
-        known = gains[told] if np.count_nonzero(told) >= FEWEST_CELLS else gains.reshape(-1, 3)
-        gains[~told] = np.median(known, axis=0)
+        shares = self._averages(shown)
+        told = shares > VALID_SHARE
+        # A hidden cell keeps what it was seen to need, times what the light did since where it is seen.
+        seen = told if np.count_nonzero(told) >= FEWEST_CELLS else np.ones_like(told)
+        change = np.median(gains[seen] / self._known[seen], axis=0).astype(np.float32)
+        self._known *= change
+        gains[~told] = self._known[~told]
+        likely = np.abs(np.log(gains / self._known)).max(axis=2) < LIKELY_CHANGE
+        unlikely = UNLIKELY_PACE if np.abs(np.log(change)).max() < SWITCHED else 1.0
+        pace = np.where(shares > WHOLE_SHARE, np.where(likely, PACE, unlikely), 0.0)
+        self._known += (pace[..., None] * (gains - self._known)).astype(np.float32)
         return np.asarray(cv2.medianBlur(np.clip(gains, *GAIN_RANGE).astype(np.float32), 3), np.float32)
 
     def _averages(self, values: Floats) -> Floats:

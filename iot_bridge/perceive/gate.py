@@ -13,7 +13,7 @@ import numpy as np
 
 from iot_bridge.capture.frame import Frame, Picture
 from iot_bridge.perceive.blobs import Rect, blobs
-from iot_bridge.perceive.crossing import Box, Crossing
+from iot_bridge.perceive.crossing import Box, Crossing, Direction, Reason
 from iot_bridge.perceive.errors import FrameMalformed, FrameOutOfOrder, FrameSizeChanged
 from iot_bridge.perceive.exposure import Mask
 from iot_bridge.perceive.foreground import Foreground
@@ -22,12 +22,16 @@ from iot_bridge.perceive.parts import whole_of
 from iot_bridge.perceive.passage import Gate, Passage
 from iot_bridge.perceive.pipeline import pipeline_hash
 from iot_bridge.perceive.settings import GateSettings
-from iot_bridge.perceive.tags import TagBook, TagRead, tags_in
+from iot_bridge.perceive.tags import FEWEST_READS, TagBook, TagRead, tags_in
 from iot_bridge.perceive.tracks import Track, Tracker
 
 COLOURS: Final = 3
+SAME_THING_S: Final = 3.0
+"""A tag that crosses again the same way so soon is on another part of the same thing."""
 STILLS: Final = 5
 TAG_MARGIN: Final = 0.15
+TAG_REACH: Final = 0.35
+"""Tags are read within this share of the picture's longer side from the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +121,16 @@ class _Scene:
         frame_rate = (len(start) - 1) / lasted if lasted > 0 else 1.0
         self._settings = settings
         self._pipeline = pipeline
+        self._length = max(size)
         self._scale = (size[0] / width, size[1] / height)
         self._smallest_px = settings.tuning.smallest_bps * width * height / 10_000
         allowed = _allowed(settings, (width, height), self._scale)
         pictures = [held.small for held in start]
         self._foreground = Foreground(pictures, frame_rate, allowed, settings.tuning)
-        self._tracker = Tracker(max(width, height), frame_rate, settings.tuning)
+        self._tracker = Tracker((width, height), frame_rate, settings.tuning)
         self._gate = Gate(settings.line, (width, height), self._scale, settings.tuning)
         self._book = TagBook()
+        self._tagged: dict[tuple[int, Direction], float] = {}
         self._wall_clock: dict[int, int] = {}
 
     def judge(self, held: _Held, image: Picture | None) -> list[Crossing]:
@@ -139,25 +145,40 @@ class _Scene:
         crossings = []
         for track in tracks:
             passage = self._gate.see(track)
-            if passage is not None and whole_of(track, tracks, self._gate, max(moving.shape)) is None:
-                crossings.append(self._stated(track, passage, moving.size))
+            if passage is None or whole_of(track, tracks, self._gate, max(moving.shape)) is not None:
+                continue
+            crossing = self._stated(track, passage, moving.size)
+            if not self._is_repeated(crossing):
+                crossings.append(crossing)
         self._forget(tracks)
         return crossings
+
+    def _is_repeated(self, crossing: Crossing) -> bool:
+        """Whether a tag on it went over the line that way just before: a number is on one thing only."""
+        keys = [(tag, crossing.direction) for tag in crossing.tags]
+        before = [self._tagged[key] for key in keys if key in self._tagged]
+        self._tagged.update(dict.fromkeys(keys, crossing.t_s))
+        return any(crossing.t_s - t_s <= SAME_THING_S for t_s in before)
 
     def _read(self, tracks: list[Track], tags: tuple[TagRead, ...], image: Picture | None) -> None:
         for track in tracks:
             if track.hits < self._settings.tuning.confirm_frames or not track.last.seen:
                 continue
+            middle = self._gate.point(track.last.rect.middle)
+            near = abs(self._gate.distance(track.last)) <= TAG_REACH * self._length
+            if not near or not self._book.is_due(track.number, track.last.frame, middle):
+                continue
             box = self._box(track.last.rect, TAG_MARGIN)
             reads = tags if image is None else tags_in(image, box)
-            middle = self._gate.point(track.last.rect.middle)
             for read in reads:
                 if box.x <= read.x <= box.x + box.width and box.y <= read.y <= box.y + box.height:
-                    self._book.note(track.number, middle, read)
+                    self._book.note(track.number, track.last.frame, middle, read)
 
     def _stated(self, track: Track, passage: Passage, picture_px: int) -> Crossing:
         confidence, certain, reasons = judged(track, passage, self._gate, picture_px, self._settings.tuning)
         way = [s.frame for s in track.sights if s.seen and s.frame >= passage.before.frame]
+        tags = self._book.reads_of(track.number, passage.before.frame)
+        read = tuple(Reason("tag_reads", reads, FEWEST_READS, f"tag {tag}") for tag, reads in tags.items())
         picks = {way[k] for k in np.linspace(0, len(way) - 1, STILLS - 1).astype(int)} | {passage.at.frame}
         return Crossing(
             t_s=passage.t_s,
@@ -168,9 +189,9 @@ class _Scene:
             confidence_bps=confidence,
             count_certain=certain,
             track=track.number,
-            tags=self._book.of(track.number),
+            tags=tuple(tags),
             box=self._box(passage.at.rect, 0.0),
-            reasons=reasons,
+            reasons=(*reasons, *read),
             seen_frames=tuple(sorted(picks)),
             pipeline=self._pipeline,
         )

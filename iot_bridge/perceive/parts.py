@@ -9,7 +9,7 @@ from iot_bridge.perceive.tracks import Sight, Track
 
 SMALLER: Final = 0.35
 """A part covers less than this share of what its whole covers."""
-NEAR_SHARE: Final = 0.02
+NEAR_SHARE: Final = 0.03
 """It is nearer to it than this share of the working copy's longer side, by the median."""
 TOGETHER: Final = 0.6
 """In this share of the frames that show the part, its whole is there too."""

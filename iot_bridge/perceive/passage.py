@@ -8,9 +8,8 @@ from typing import Final
 from iot_bridge.perceive.blobs import Rect
 from iot_bridge.perceive.line import Line, Point
 from iot_bridge.perceive.settings import Tuning
-from iot_bridge.perceive.tracks import Sight, Track
+from iot_bridge.perceive.tracks import BORDER_PX, Sight, Track
 
-BORDER_PX: Final = 2.0
 EDGE_SHARE: Final = 0.25
 """Each edge of a thing must move this share of the travel demanded; what only grows does not pass."""
 END_SLACK: Final = 0.02

@@ -1,7 +1,7 @@
 """Reads AprilTags of family 36h11 and says which of them travel with a thing."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -15,6 +15,11 @@ FEWEST_READS: Final = 2
 MOVES_WITH: Final = 0.4
 """A tag belongs to a thing when it moved at least this share of the way the thing moved."""
 NOT_STILL_PX: Final = 4.0
+SETTLED_READS: Final = 3
+SETTLED_PAUSE: Final = 4
+"""Once a tag was read often enough, the thing is searched again only every so many frames."""
+WINDOWS_PX: Final = (5, 21)
+"""Neighbourhoods in which black is told from white."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,8 @@ class TagRead:
 @cache
 def _detector() -> cv2.aruco.ArucoDetector:
     figures = cv2.aruco.DetectorParameters()
-    figures.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE
+    figures.adaptiveThreshWinSizeMin, figures.adaptiveThreshWinSizeMax = WINDOWS_PX
+    figures.adaptiveThreshWinSizeStep = WINDOWS_PX[1] - WINDOWS_PX[0]
     return cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11), figures)
 
 
@@ -58,36 +64,67 @@ def tags_in(image: Picture, within: Box | None = None) -> list[TagRead]:
     return sorted(reads, key=lambda read: (read.tag, read.x, read.y))
 
 
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """A tag read on a thing, and where the middle of the thing stood then."""
+
+    frame: int
+    read: TagRead
+    x: float
+    y: float
+
+
 class TagBook:
     """What was read on each thing that is followed."""
 
     def __init__(self) -> None:
-        self._reads: dict[int, dict[int, list[tuple[TagRead, float, float]]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
+        self._searched: dict[int, tuple[int, float, float]] = {}
+        self._sightings: dict[int, list[_Sighting]] = defaultdict(list)
 
-    def note(self, track: int, middle: tuple[float, float], read: TagRead) -> None:
+    def is_due(self, track: int, frame: int, middle: tuple[float, float]) -> bool:
+        """Whether a thing is worth searching for tags again; notes that it was, if so.
+
+        Args:
+            track: number of the thing.
+            frame: index of the frame.
+            middle: of the thing, in source pixels; one that has not moved shows nothing new.
+        """
+        before = self._searched.get(track)
+        if before is not None:
+            counts = Counter(sighting.read.tag for sighting in self._sightings.get(track, ()))
+            settled = max(counts.values(), default=0) >= SETTLED_READS
+            still = math.hypot(middle[0] - before[1], middle[1] - before[2]) < NOT_STILL_PX
+            if still or frame < before[0] + (SETTLED_PAUSE if settled else 1):
+                return False
+        self._searched[track] = (frame, *middle)
+        return True
+
+    def note(self, track: int, frame: int, middle: tuple[float, float], read: TagRead) -> None:
         """Keep a tag read on a thing whose middle stood there, in source pixels."""
-        self._reads[track][read.tag].append((read, *middle))
+        self._sightings[track].append(_Sighting(frame, read, *middle))
 
-    def of(self, track: int) -> tuple[int, ...]:
-        """Tags read at least twice that moved with the thing; a tag on the wall behind it does not."""
-        return tuple(sorted(tag for tag, reads in self._reads.get(track, {}).items() if _travels(reads)))
+    def reads_of(self, track: int, since: int) -> dict[int, int]:
+        """How often each tag of a thing was read since a frame, by number.
 
-    def reads(self, track: int) -> int:
-        """How often any tag was read on the thing."""
-        return sum(len(reads) for reads in self._reads.get(track, {}).values())
+        Only tags read at least twice that moved with the thing: one on the wall behind it does not.
+        """
+        found: dict[int, list[_Sighting]] = defaultdict(list)
+        for sighting in self._sightings.get(track, ()):
+            if sighting.frame >= since:
+                found[sighting.read.tag].append(sighting)
+        return {tag: len(found[tag]) for tag in sorted(found) if _travels(found[tag])}
 
     def forget_all_but(self, tracks: set[int]) -> None:
         """Drop what was read on things that are gone."""
-        for gone in self._reads.keys() - tracks:
-            del self._reads[gone]
+        for gone in self._sightings.keys() - tracks:
+            del self._sightings[gone]
+        self._searched = {number: when for number, when in self._searched.items() if number in tracks}
 
 
-def _travels(reads: list[tuple[TagRead, float, float]]) -> bool:
-    if len(reads) < FEWEST_READS:
+def _travels(sightings: list[_Sighting]) -> bool:
+    if len(sightings) < FEWEST_READS:
         return False
-    (first, x, y), (last, u, v) = reads[0], reads[-1]
-    way = math.hypot(u - x, v - y)
-    moved = math.hypot(last.x - first.x, last.y - first.y)
+    first, last = sightings[0], sightings[-1]
+    way = math.hypot(last.x - first.x, last.y - first.y)
+    moved = math.hypot(last.read.x - first.read.x, last.read.y - first.read.y)
     return moved >= max(NOT_STILL_PX, MOVES_WITH * way)

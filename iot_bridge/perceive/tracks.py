@@ -30,7 +30,9 @@ GROWTH: Final = 1.3
 COMPANY_SHARE: Final = 0.4
 PATIENT_FRAMES: Final = 2.5
 """A slow source does not lose a thing between two of its frames."""
-YOUNG_PATIENCE: Final = 0.5
+HASTY_PATIENCE: Final = 0.5
+"""What remains of the patience with a thing just found, or on its way out of the picture."""
+BORDER_PX: Final = 2.0
 WHOLE: Final = 1.2
 """A blob up to this many times a track's own extent holds that track alone."""
 
@@ -82,13 +84,14 @@ class Tracker:
     """Keeps the tracks of one camera.
 
     Args:
-        length_px: longer side of the working copy.
+        size: width and height of the working copy.
         frame_rate: of the source, per second.
         tuning: the pipeline's figures.
     """
 
-    def __init__(self, length_px: int, frame_rate: float, tuning: Tuning) -> None:
-        self._length = length_px
+    def __init__(self, size: tuple[int, int], frame_rate: float, tuning: Tuning) -> None:
+        self._size = size
+        self._length = max(size)
         self._tuning = tuning
         self._patience = max(tuning.lost_after_s, PATIENT_FRAMES / frame_rate)
         self._numbers = 0
@@ -268,10 +271,22 @@ class Tracker:
     def _lose(self, t_s: float) -> None:
         def kept(track: Track) -> bool:
             young = track.hits < self._tuning.confirm_frames
-            patience = self._patience * (YOUNG_PATIENCE if young else 1.0)
+            hasty = young or self._is_leaving(track)
+            patience = self._patience * (HASTY_PATIENCE if hasty else 1.0)
             return t_s - track.last_seen().t_s <= patience
 
         self.tracks = [track for track in self.tracks if kept(track)]
+
+    def _is_leaving(self, track: Track) -> bool:
+        """Whether it was last seen at an edge of the picture and moving out of it."""
+        rect, (right, down) = track.last_seen().rect, track.speed
+        width, height = self._size
+        return (
+            (rect.left <= BORDER_PX and right < 0)
+            or (rect.right >= width - BORDER_PX and right > 0)
+            or (rect.top <= BORDER_PX and down < 0)
+            or (rect.bottom >= height - BORDER_PX and down > 0)
+        )
 
 
 def aligned(places: Sequence[Rect], blob: Rect) -> list[Rect]:

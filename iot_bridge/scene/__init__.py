@@ -1,4 +1,4 @@
-"""A warehouse yard before the lens: rendered coils at a gate, or a real clip, played on command.
+"""What stands before the lens in a demo and in tests: a rendered yard, or a real clip, played on command.
 
-It is what a demo and the tests put in front of the bridge; the bridge sees only its pictures.
+The bridge sees only its pictures. No part of it runs at a real site.
 """

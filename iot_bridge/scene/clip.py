@@ -6,43 +6,42 @@ time, then the scene stands still. A way that the clip does not show is shown by
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Final, Self
 
 from iot_bridge.capture.frame import Frame, Picture
 from iot_bridge.capture.source import open_source
-from iot_bridge.evidence.errors import EdgeError
 from iot_bridge.perceive.crossing import Crossing, Direction
 from iot_bridge.perceive.gate import GateWatcher
 from iot_bridge.perceive.line import Line
 from iot_bridge.perceive.settings import GateSettings
+from iot_bridge.scene.errors import ClipHasNoCrossing, ClipTooLong
 
 BEFORE_S: Final = 3.0
 AFTER_S: Final = 2.0
-ALONE_S: Final = 1.5
+ALONE_S: Final = 0.9
+"""A crossing is shown only when the next ones before and after it are at least this far."""
+CLEAR_S: Final = 0.4
+"""A showing keeps this far from crossings that it is not about."""
 OPPOSITE: Final[dict[Direction, Direction]] = {"left": "right", "right": "left", "up": "down", "down": "up"}
 LONGEST_FRAMES: Final = 6_000
 
-
-class ClipHasNoCrossing(EdgeError):
-    """Nothing in the clip goes over that line alone, so nothing can be shown at the gate."""
-
-    code = "scene.clip_has_no_crossing"
-
-
-class ClipTooLong(EdgeError):
-    """The clip has more pictures than are kept in memory; cut it shorter."""
-
-    code = "scene.clip_too_long"
+Showing = list[tuple[float, Picture]]
+"""Pictures, with seconds from the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip in memory, with the crossings of its gate line that no other one comes close to."""
+    """A clip in memory, with the crossings of its gate line that no other one comes close to.
+
+    Args:
+        frames: all of them.
+        alone: the crossings that can be shown, each with the time before and after it that is its own.
+    """
 
     frames: tuple[Frame, ...]
-    alone: tuple[Crossing, ...]
+    alone: tuple[tuple[Crossing, float, float], ...]
 
     @classmethod
     def load(cls, path: Path, line: Line) -> Self:
@@ -59,29 +58,54 @@ class Clip:
         with open_source(str(path)) as source:
             for frame in source.frames():
                 if len(frames) >= LONGEST_FRAMES:
-                    raise ClipTooLong(path=str(path), most=LONGEST_FRAMES)
+                    raise ClipTooLong(path=path, most=LONGEST_FRAMES)
                 frames.append(frame)
                 seen += watcher.see(frame)
         seen += watcher.finish()
-        times = [crossing.t_s for crossing in seen]
-        alone = tuple(each for each in seen if sum(abs(each.t_s - t) < ALONE_S for t in times) == 1)
+        alone = _alone(seen)
         if not alone:
-            raise ClipHasNoCrossing(path=str(path), line=line.text(), crossings=len(seen))
+            raise ClipHasNoCrossing(path=path, line=line.text(), crossings=len(seen))
         return cls(tuple(frames), alone)
 
-    def showings(self, direction: Direction) -> Iterator[list[tuple[float, Picture]]]:
-        """Without end, one crossing that way after the other: its pictures, with seconds from the first."""
-        forward = [each for each in self.alone if each.direction == direction]
-        backward = [each for each in self.alone if each.direction == OPPOSITE[direction]]
+    @property
+    def frame_rate(self) -> float:
+        """Pictures per second."""
+        return self.frames[-1].index / self.frames[-1].t_s
+
+    def showings(self, direction: Direction) -> Iterator[Showing]:
+        """Without end, one crossing that way after the other.
+
+        Raises:
+            ClipHasNoCrossing: the clip has none that way, nor against it.
+        """
+        forward = [each for each in self.alone if each[0].direction == direction]
+        backward = [each for each in self.alone if each[0].direction == OPPOSITE[direction]]
         if not forward and not backward:
             raise ClipHasNoCrossing(direction=direction, crossings=len(self.alone))
-        for crossing in cycle(forward or backward):
-            yield self._around(crossing, reverse=not forward)
+        return self._cycle(forward or backward, reverse=not forward)
 
-    def _around(self, crossing: Crossing, *, reverse: bool) -> list[tuple[float, Picture]]:
-        before, after = (AFTER_S, BEFORE_S) if reverse else (BEFORE_S, AFTER_S)
-        shown = [frame for frame in self.frames if crossing.t_s - before <= frame.t_s <= crossing.t_s + after]
-        if reverse:
-            end = shown[-1].t_s
-            return [(end - frame.t_s, frame.image) for frame in reversed(shown)]
-        return [(frame.t_s - shown[0].t_s, frame.image) for frame in shown]
+    def _cycle(self, crossings: list[tuple[Crossing, float, float]], *, reverse: bool) -> Iterator[Showing]:
+        for crossing, before_s, after_s in cycle(crossings):
+            first, last = crossing.t_s - before_s, crossing.t_s + after_s
+            shown = [frame for frame in self.frames if first <= frame.t_s <= last]
+            if reverse:
+                yield [(shown[-1].t_s - frame.t_s, frame.image) for frame in reversed(shown)]
+            else:
+                yield [(frame.t_s - shown[0].t_s, frame.image) for frame in shown]
+
+
+def _alone(seen: list[Crossing]) -> tuple[tuple[Crossing, float, float], ...]:
+    """The crossings with room around them, each with the seconds before and after that are its own."""
+    times = [
+        float("-inf"),
+        *(crossing.t_s for crossing in sorted(seen, key=lambda each: each.t_s)),
+        float("inf"),
+    ]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    return tuple(
+        (crossing, min(BEFORE_S, before - CLEAR_S), min(AFTER_S, after - CLEAR_S))
+        for crossing, before, after in zip(
+            sorted(seen, key=lambda each: each.t_s), gaps[:-1], gaps[1:], strict=True
+        )
+        if min(before, after) >= ALONE_S
+    )

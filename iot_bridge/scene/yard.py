@@ -1,145 +1,165 @@
-"""Draws the rendered yard: a gate by day and by night, and a truck that carries a tagged coil past it.
-
-Every picture has what real ones have: sensor noise, light that drifts, a camera that trembles, a shadow.
-"""
+"""The rendered yard: what drives through it, and its picture at any time."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from iot_bridge.capture.frame import Picture
-from iot_bridge.scene.place import HEIGHT, WIDTH
+from iot_bridge.capture.frame import Frame, Picture
+from iot_bridge.perceive.crossing import Direction
+from iot_bridge.scene.backdrop import Light, backdrop, light_on
+from iot_bridge.scene.errors import TagUnknown, TooManyCoils
+from iot_bridge.scene.lens import Lens
+from iot_bridge.scene.place import DIRECTIONS, FRAME_RATE, GATE_X, HEIGHT, LANE_Y, WIDTH
+from iot_bridge.scene.vehicles import COILS_ON, LAMPS, SIZES, Heading, Vehicle, vehicle
 
-Way = Literal["enter", "leave"]
-Lit = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-"""A picture before its values are whole again: shape (height, width, 3), or (…, 1) for light alone."""
-GROUND_Y: Final = 330
-ROAD_Y: Final = 470
-TRUCK: Final = (300, 92)
-COIL_RADIUS: Final = 92
-TAG_PX: Final = 84
-CROSSES_IN_S: Final = 3.2
-NOISE: Final = 2.2
-NIGHT: Final = 0.42
-LAMP: Final = (700, 150)
+Floats = NDArray[np.float32]
+
+SPEED: Final[dict[Vehicle, float]] = {"truck": 320.0, "forklift": 280.0}
+"""Pixels per second."""
+SMEAR_S: Final[dict[Light, float]] = {"day": 1 / 100, "night": 1 / 60}
+"""How long the shutter is open."""
+TAGS: Final = 587
+"""How many numbers family 36h11 has."""
+HEADING: Final[dict[str, Heading]] = {
+    way: "right" if direction == "right" else "left" for direction, way in DIRECTIONS.items()
+}
+"""Which way a vehicle drives to go in, and to go out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Passing:
-    """A truck on its way: which tag its coil carries, which way it goes, and since when."""
+class Drive:
+    """A vehicle drives through the yard.
 
-    tag: int
-    way: Way
-    since_s: float
+    Args:
+        starts_s: when its front enters the picture.
+        heading: the way it drives.
+        tags: of the coils on it, none for an empty vehicle.
+        kind: of vehicle.
+    """
 
-    def is_over(self, t_s: float) -> bool:
-        """It has left the picture."""
-        return t_s - self.since_s >= CROSSES_IN_S
+    starts_s: float
+    heading: Heading
+    tags: tuple[int, ...]
+    kind: Vehicle = "truck"
 
-    def left_edge(self, t_s: float) -> int:
-        """Where the truck's left side is, in pixels; beyond the picture at both ends of its way."""
-        share = min(1.0, max(0.0, (t_s - self.since_s) / CROSSES_IN_S))
-        inward = -TRUCK[0] + share * (WIDTH + TRUCK[0])
-        return int(inward if self.way == "enter" else WIDTH - TRUCK[0] - inward)
+    def __post_init__(self) -> None:
+        if len(self.tags) > COILS_ON[self.kind]:
+            raise TooManyCoils(vehicle=self.kind, coils=len(self.tags), room=COILS_ON[self.kind])
+        for tag in self.tags:
+            if not 0 <= tag < TAGS:
+                raise TagUnknown(tag=tag, expected=f"0 … {TAGS - 1}")
+
+    @property
+    def width(self) -> int:
+        """Of the vehicle, in pixels."""
+        return SIZES[self.kind][0]
+
+    @property
+    def crosses_s(self) -> float:
+        """When its middle is on the gate line: the truth that perception is held against."""
+        way = GATE_X + self.width / 2 if self.heading == "right" else WIDTH - GATE_X + self.width / 2
+        return self.starts_s + way / SPEED[self.kind]
+
+    @property
+    def ends_s(self) -> float:
+        """When its end has left the picture."""
+        return self.starts_s + (WIDTH + self.width) / SPEED[self.kind]
+
+    @property
+    def direction(self) -> Direction:
+        """Of its crossing, in image terms."""
+        return self.heading
+
+    def left(self, t_s: float) -> float:
+        """Its left edge in the picture."""
+        way = SPEED[self.kind] * (t_s - self.starts_s)
+        return way - self.width if self.heading == "right" else WIDTH - way
 
 
 class Yard:
-    """One yard; the same seed draws the same pictures."""
+    """The scene and its camera.
 
-    def __init__(self, seed: int = 1) -> None:
-        self._random = np.random.default_rng(seed)
-        self._empty = self._draw_empty()
-        self.night = False
+    Args:
+        seed: of the camera's noise, shake and drifting light.
+        light: at the start.
+    """
 
-    def picture(self, t_s: float, passing: Passing | None) -> Picture:
-        """The yard at a time: shape (540, 960, 3), uint8, BGR."""
-        scene = self._empty.copy()
-        if passing is not None and not passing.is_over(t_s):
-            self._draw_truck(scene, passing, t_s)
-        lit = scene.astype(np.float32) * self._light(t_s)
-        shaken = self._shake(lit)
-        noise = self._random.normal(0.0, NOISE, (HEIGHT, WIDTH, 1)).astype(np.float32)
-        picture: Picture = np.clip(shaken + noise, 0, 255).astype(np.uint8)
-        return picture
+    def __init__(self, seed: int = 1, light: Light = "day") -> None:
+        self.light: Light = light
+        self._lens = Lens(seed, (WIDTH, HEIGHT))
+        self._drives: list[Drive] = []
 
-    def _draw_empty(self) -> Picture:
-        """Sky, a hall with its door, concrete with joints, the gate's posts and its painted line."""
-        scene = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-        scene[:] = np.linspace(205, 168, HEIGHT, dtype=np.uint8)[:, None, None]
-        cv2.rectangle(scene, (520, 70), (WIDTH, GROUND_Y), (150, 146, 138), -1)
-        for x in range(520, WIDTH, 40):
-            cv2.line(scene, (x, 70), (x, GROUND_Y), (134, 130, 123), 2)
-        cv2.rectangle(scene, (660, 150), (860, GROUND_Y), (92, 90, 86), -1)
-        cv2.rectangle(scene, (0, 210), (430, GROUND_Y), (126, 140, 124), -1)
-        cv2.rectangle(scene, (0, GROUND_Y), (WIDTH, HEIGHT), (142, 146, 148), -1)
-        for x in range(-200, WIDTH + 200, 160):
-            cv2.line(scene, (x + 120, GROUND_Y), (x, HEIGHT), (128, 131, 133), 2)
-        cv2.line(scene, (0, ROAD_Y + 40), (WIDTH, ROAD_Y + 40), (120, 124, 126), 2)
-        cv2.line(scene, (480, GROUND_Y), (480, HEIGHT), (70, 190, 220), 8)
-        for x in (452, 500):
-            cv2.rectangle(scene, (x, 60), (x + 12, GROUND_Y + 8), (60, 120, 200), -1)
-        grain = self._random.integers(-9, 10, (HEIGHT // 2, WIDTH // 2, 1)).astype(np.int16)
-        coarse = cv2.resize(grain, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)[:, :, None]
-        empty: Picture = np.clip(scene.astype(np.int16) + coarse, 0, 255).astype(np.uint8)
-        return empty
+    def admit(self, drive: Drive) -> None:
+        """Let a vehicle drive through."""
+        self._drives.append(drive)
 
-    def _draw_truck(self, scene: Picture, passing: Passing, t_s: float) -> None:
-        left, (width, height) = passing.left_edge(t_s), TRUCK
-        bed = ROAD_Y - height
-        shadow = scene.copy()
-        cv2.ellipse(
-            shadow, (left + width // 2, ROAD_Y + 12), (width // 2 + 8, 20), 0, 0, 360, (64, 66, 68), -1
-        )
-        cv2.addWeighted(shadow, 0.4, scene, 0.6, 0, dst=scene)
-        cab = left + width - 74 if passing.way == "enter" else left
-        load = left if passing.way == "enter" else left + 74
-        cv2.rectangle(scene, (load, bed + 30), (load + width - 74, ROAD_Y + 6), (52, 54, 58), -1)
-        cv2.rectangle(scene, (cab, bed - 62), (cab + 74, ROAD_Y + 6), (46, 62, 150), -1)
-        cv2.rectangle(scene, (cab + 12, bed - 50), (cab + 62, bed - 8), (96, 84, 60), -1)
-        for wheel in (left + 44, left + 130, left + width - 44):
-            cv2.circle(scene, (wheel, ROAD_Y - 6), 26, (28, 28, 30), -1)
-            cv2.circle(scene, (wheel, ROAD_Y - 6), 10, (120, 120, 122), -1)
-        cradle = load + (width - 74) // 2
-        wedge = np.array(
-            [[cradle - 84, bed + 32], [cradle + 84, bed + 32], [cradle + 60, bed - 8], [cradle - 60, bed - 8]]
-        )
-        cv2.fillPoly(scene, [wedge], (48, 50, 54))
-        self._draw_coil(scene, cradle, bed + 62 - COIL_RADIUS, passing.tag)
+    def is_free(self, t_s: float) -> bool:
+        """Whether nothing drives, nor will, from a time on."""
+        return all(drive.ends_s <= t_s for drive in self._drives)
 
-    @staticmethod
-    def _draw_coil(scene: Picture, x: int, y: int, tag: int) -> None:
-        """A coil seen on its face, with windings, bands, and the tag on a white plate."""
-        cv2.circle(scene, (x, y), COIL_RADIUS, (74, 78, 84), -1)
-        for radius in range(40, COIL_RADIUS, 7):
-            cv2.circle(scene, (x, y), radius, (92, 97, 104), 1)
-        for dx in (-1, 1):
-            cv2.line(scene, (x + dx * 66, y - 62), (x + dx * 66, y + 62), (40, 42, 44), 4)
-        family = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
-        drawn = cv2.aruco.generateImageMarker(family, tag, TAG_PX)
-        plate = cv2.copyMakeBorder(drawn, 12, 12, 12, 12, cv2.BORDER_CONSTANT, value=(245,))
-        half = plate.shape[0] // 2
-        left, right = max(0, x - half), min(WIDTH, x - half + plate.shape[1])
-        if left < right:
-            shown = plate[:, left - x + half : right - x + half]
-            scene[y - half : y - half + plate.shape[0], left:right] = shown[:, :, None]
+    def picture(self, t_s: float) -> Picture:
+        """What the camera shows at a time; to be asked for in the order of time."""
+        self._drives = [drive for drive in self._drives if drive.ends_s > t_s]
+        scene = backdrop().copy()
+        for drive in self._drives:
+            if drive.starts_s <= t_s:
+                self._lay(scene, drive, t_s)
+        scene *= light_on(self.light)
+        if self.light == "night":
+            for drive in self._drives:
+                if drive.starts_s <= t_s:
+                    _shine(scene, drive, t_s)
+        return self._lens.picture(scene, t_s, self.light)
 
-    def _light(self, t_s: float) -> Lit:
-        """Daylight that breathes by two parts in a hundred; at night a lamp over the gate."""
-        breath = 1.0 + 0.02 * np.sin(t_s / 9.0)
-        if not self.night:
-            return np.full((1, 1, 1), breath, np.float32)
-        y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
-        lamp = np.exp(-(((x - LAMP[0] + 220) / 520) ** 2 + ((y - LAMP[1] - 160) / 330) ** 2))
-        light: Lit = ((NIGHT + 0.38 * lamp) * breath).astype(np.float32)[:, :, None]
-        return light
+    def _lay(self, scene: Floats, drive: Drive, t_s: float) -> None:
+        sprite = vehicle(drive.kind, drive.heading, drive.tags)
+        left = drive.left(t_s)
+        _darken(scene, left, sprite.width)
+        bounce = round(0.8 * float(np.sin(9.0 * (t_s - drive.starts_s))))
+        smear = max(1, round(SPEED[drive.kind] * SMEAR_S[self.light]))
+        sprite.lay_on(scene, left, LANE_Y - sprite.height + bounce, smear)
 
-    def _shake(self, image: Lit) -> Lit:
-        """The mast trembles by a few tenths of a pixel."""
-        dx, dy = self._random.normal(0.0, 0.15, 2)
-        moved = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
-        shaken: Lit = cv2.warpAffine(image, moved, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE).astype(
-            np.float32
-        )
-        return shaken
+
+def _darken(scene: Floats, left: float, width: int) -> None:
+    """The soft shadow under a vehicle."""
+    first, last = max(0, round(left) - 24), min(WIDTH, round(left) + width + 12)
+    if first >= last:
+        return
+    top, bottom = LANE_Y - 26, LANE_Y + 16
+    shade = np.zeros((bottom - top, last - first), np.float32)
+    start, end = round(left) - 6 - first, round(left) + width - 14 - first
+    cv2.rectangle(shade, (start, 14), (end, 30), (0.5,), -1)
+    shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), 7), np.float32)
+    scene[top:bottom, first:last] *= 1 - shade[..., None]
+
+
+def _shine(scene: Floats, drive: Drive, t_s: float) -> None:
+    """Headlights and their patch of light on the ground before the vehicle."""
+    ahead = 1 if drive.heading == "right" else -1
+    x, y = LAMPS[drive.kind]
+    left, top = drive.left(t_s), LANE_Y - SIZES[drive.kind][1]
+    lamp_x, lamp_y = left + (x if ahead > 0 else drive.width - x), top + y
+    front = left + (drive.width if ahead > 0 else 0)
+    rows, columns = np.mgrid[top : LANE_Y + 30, 0:WIDTH].astype(np.float32)
+    patch = np.exp(-(((columns - front - ahead * 20) / 42) ** 2) - ((rows - LANE_Y) / 12) ** 2) * 34
+    lamp = np.exp(-(((columns - lamp_x) / 10) ** 2) - ((rows - lamp_y) / 10) ** 2) * 170
+    scene[top : LANE_Y + 30] += (patch + lamp)[..., None] * np.array([0.8, 0.95, 1.0], np.float32)
+
+
+def rendered(
+    drives: list[Drive],
+    lasts_s: float,
+    *,
+    light: Light = "day",
+    seed: int = 1,
+    frame_rate: float = FRAME_RATE,
+) -> list[Frame]:
+    """A sequence of the yard in memory, its wall clock starting at 0."""
+    yard = Yard(seed, light)
+    for drive in drives:
+        yard.admit(drive)
+    times = [index / frame_rate for index in range(int(lasts_s * frame_rate))]
+    return [Frame(yard.picture(t_s), index, t_s, round(t_s * 1000)) for index, t_s in enumerate(times)]
