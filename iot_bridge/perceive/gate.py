@@ -147,7 +147,7 @@ class _Scene:
             passage = self._gate.see(track)
             if passage is None or whole_of(track, tracks, self._gate, max(moving.shape)) is not None:
                 continue
-            crossing = self._stated(track, passage, moving.size)
+            crossing = self._stated(track, passage, tracks)
             if not self._is_repeated(crossing):
                 crossings.append(crossing)
         self._forget(tracks)
@@ -174,8 +174,8 @@ class _Scene:
                 if box.x <= read.x <= box.x + box.width and box.y <= read.y <= box.y + box.height:
                     self._book.note(track.number, track.last.frame, middle, read)
 
-    def _stated(self, track: Track, passage: Passage, picture_px: int) -> Crossing:
-        confidence, certain, reasons = judged(track, passage, self._gate, picture_px, self._settings.tuning)
+    def _stated(self, track: Track, passage: Passage, tracks: list[Track]) -> Crossing:
+        confidence, certain, reasons = judged(track, passage, self._gate, tracks, self._settings.tuning)
         way = [s.frame for s in track.sights if s.seen and s.frame >= passage.before.frame]
         tags = self._book.reads_of(track.number, passage.before.frame)
         read = tuple(Reason("tag_reads", reads, FEWEST_READS, f"tag {tag}") for tag, reads in tags.items())

@@ -1,12 +1,13 @@
 """How sure a crossing is, from the figures that decided it, each named with what it was held against."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
 from iot_bridge.perceive.crossing import Reason
 from iot_bridge.perceive.passage import Gate, Passage
 from iot_bridge.perceive.settings import Tuning
-from iot_bridge.perceive.tracks import Sight, Track
+from iot_bridge.perceive.tracks import PART_SHARE, Track
 
 FULL: Final = 10_000
 MOST: Final = 9_900
@@ -20,7 +21,7 @@ LEAST: Final = 0.3
 
 
 def judged(
-    track: Track, passage: Passage, gate: Gate, picture_px: float, tuning: Tuning
+    track: Track, passage: Passage, gate: Gate, others: Sequence[Track], tuning: Tuning
 ) -> tuple[int, bool, tuple[Reason, ...]]:
     """Confidence in basis points, whether the count is certain, and the reasons for both.
 
@@ -28,7 +29,7 @@ def judged(
         track: the thing that passed.
         passage: how.
         gate: the line that it passed.
-        picture_px: pixels of the working copy.
+        others: all things followed now.
         tuning: the pipeline's figures.
     """
     way = [sight for sight in track.sights if sight.frame >= passage.before.frame]
@@ -45,7 +46,7 @@ def judged(
     confidence = 1.0
     for share in shares:
         confidence *= LEAST + (1 - LEAST) * min(1.0, share)
-    certain, doubts = _count(track, passage, way, picture_px, tuning)
+    certain, doubts = _count(track, passage, gate, others, tuning)
     reasons = (
         Reason("frames_seen", track.hits, tuning.confirm_frames, "followed as one thing"),
         Reason("travel_px", round(passage.travel), round(gate.travel), "moved across the line"),
@@ -68,20 +69,30 @@ def judged(
 
 
 def _count(
-    track: Track, passage: Passage, way: list[Sight], picture_px: float, tuning: Tuning
+    track: Track, passage: Passage, gate: Gate, others: Sequence[Track], tuning: Tuning
 ) -> tuple[bool, tuple[Reason, ...]]:
     """Whether the thing is one, and what speaks against it."""
-    doubts = []
-    company = sum(not sight.alone for sight in way)
+    since, doubts = passage.before.frame, []
+    company = sum(not sight.alone for sight in track.sights if sight.frame >= since)
     if company:
         doubts.append(Reason("company_frames", company, 0, "seen as one with another thing"))
-    parted = sum(frame >= passage.before.frame for frame in track.parted)
+    parted = sum(_parted(track, other, since, tuning) for other in others)
     if parted:
-        doubts.append(Reason("parted_frames", parted, 0, "something came off it on its way"))
-    if track.born_of is not None:
-        doubts.append(Reason("born_of", track.born_of, None, "came off another thing"))
-    covers = 10_000 * passage.at.rect.area / picture_px
+        doubts.append(Reason("parted_things", parted, 0, "something came off it on its way"))
+    if any(other.number == track.born_of and _parted(other, track, since, tuning) for other in others):
+        doubts.append(Reason("parted_from", track.born_of, None, "came off another thing on its way"))
+    covers = 10_000 * passage.at.rect.area / gate.picture_px
     if tuning.one_item_bps is not None and covers > tuning.several_items * tuning.one_item_bps:
         limit = round(tuning.several_items * tuning.one_item_bps)
         doubts.append(Reason("covers_bps", round(covers), limit, "larger than one item"))
     return not doubts, tuple(doubts)
+
+
+def _parted(track: Track, other: Track, since: int, tuning: Tuning) -> bool:
+    """Whether another thing, too large to be a part of it, came off a thing after a frame."""
+    return (
+        other.born_of == track.number
+        and other.sights[0].frame >= since
+        and other.hits >= tuning.confirm_frames
+        and other.area >= PART_SHARE * track.area
+    )

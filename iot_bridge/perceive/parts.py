@@ -5,10 +5,8 @@ from statistics import median
 from typing import Final
 
 from iot_bridge.perceive.passage import Gate
-from iot_bridge.perceive.tracks import Sight, Track
+from iot_bridge.perceive.tracks import PART_SHARE, Sight, Track
 
-SMALLER: Final = 0.35
-"""A part covers less than this share of what its whole covers."""
 NEAR_SHARE: Final = 0.03
 """It is nearer to it than this share of the working copy's longer side, by the median."""
 TOGETHER: Final = 0.6
@@ -23,7 +21,7 @@ def whole_of(track: Track, tracks: Sequence[Track], gate: Gate, length_px: int) 
 
 
 def _is_part(track: Track, other: Track, gate: Gate, length_px: int) -> bool:
-    if track.width * track.height >= SMALLER * other.width * other.height:
+    if track.area >= PART_SHARE * other.area:
         return False
     shown = {sight.frame: sight for sight in other.sights if sight.seen}
     seen = [sight for sight in track.sights if sight.seen]

@@ -63,6 +63,11 @@ class Gate:
         self.travel = tuning.travel_bps * longer / 10_000
         self._sides: dict[int, _Side] = {}
 
+    @property
+    def picture_px(self) -> int:
+        """Pixels of the working copy."""
+        return self._size[0] * self._size[1]
+
     def forget_all_but(self, tracks: set[int]) -> None:
         """Drop the sides of things that are gone."""
         self._sides = {number: side for number, side in self._sides.items() if number in tracks}

@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -33,6 +33,8 @@ PATIENT_FRAMES: Final = 2.5
 HASTY_PATIENCE: Final = 0.5
 """What remains of the patience with a thing just found, or on its way out of the picture."""
 BORDER_PX: Final = 2.0
+PART_SHARE: Final = 0.35
+"""What is smaller than this share of a thing may be a part of it."""
 WHOLE: Final = 1.2
 """A blob up to this many times a track's own extent holds that track alone."""
 
@@ -62,8 +64,11 @@ class Track:
     hits: int = 1
     born_of: int | None = None
     """The track out of whose blob this one came."""
-    parted: list[int] = field(default_factory=list)
-    """Frames at which another track came out of this one's blob."""
+
+    @property
+    def area(self) -> float:
+        """Of its box, as remembered."""
+        return self.width * self.height
 
     @property
     def last(self) -> Sight:
@@ -182,7 +187,7 @@ class Tracker:
         distance = float(np.hypot(u - x, v - y))
         if distance > 0.5 * size + speed * self._length * dt:
             return FAR
-        ratio = abs(float(np.log(rect.area / (track.width * track.height))))
+        ratio = abs(float(np.log(rect.area / track.area)))
         return distance / size + (1.0 - place.likeness(rect)) + 0.3 * ratio + (0.5 if young else 0.0)
 
     def _company(
@@ -197,17 +202,20 @@ class Tracker:
             shares = [
                 (blob.rect.overlap(expected[at]) / expected[at].area, -piece)
                 for piece, (blob, _) in enumerate(pieces)
-                if piece in owners and self._holds_more(self.tracks[owners[piece]], blob.rect)
+                if piece in owners and self._holds_more(self.tracks[owners[piece]], blob.rect, track)
             ]
             share, piece = max(shares, default=(0.0, 0))
             if share >= COMPANY_SHARE:
                 together.setdefault(-piece, []).append(at)
         return {at: piece for piece, members in together.items() for at in sorted([*members, owners[piece]])}
 
-    def _holds_more(self, owner: Track, rect: Rect) -> bool:
-        """Whether a piece is larger than the track to which it was assigned."""
+    def _holds_more(self, owner: Track, rect: Rect, other: Track) -> bool:
+        """Whether a piece is larger than the track to which it was assigned, by a track of like size."""
         confirmed = owner.hits >= self._tuning.confirm_frames
-        return confirmed and (rect.width > WHOLE * owner.width or rect.height > WHOLE * owner.height)
+        alike = other.area >= PART_SHARE * owner.area
+        return (
+            confirmed and alike and (rect.width > WHOLE * owner.width or rect.height > WHOLE * owner.height)
+        )
 
     def _see_company(
         self,
@@ -265,7 +273,6 @@ class Tracker:
                 place = other.sights[-2].rect
                 if place.overlap(blob.rect) >= INSIDE_SHARE * blob.rect.area:
                     track.born_of = other.number
-                    other.parted.append(frame)
         self.tracks.append(track)
 
     def _lose(self, t_s: float) -> None:
