@@ -1,9 +1,10 @@
 """The loan's part of the story: application, pledge, payment, margin, release, repayment, close."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,7 +16,7 @@ from backend.loans.actions import applying, booking, ending
 from backend.loans.actions import reading as loans
 from backend.loans.rules.life import LoanState
 from backend.loans.rules.loan import Application, Loan, Payee, RegistrySearch
-from backend.loans.rules.product import standard_product
+from backend.loans.rules.product import Product, standard_product
 from backend.margin.actions import calling, releasing
 from backend.margin.rules.call import MarginState
 from backend.payments import actions as payments
@@ -48,6 +49,18 @@ CASHIER: Final = "payment-officer"
 GATE_OPEN_FOR: Final = timedelta(minutes=15)
 
 
+def product_for(*, tagged: bool) -> Product:
+    """The standard product; where no tag can be read at the gate, one that asks devices for no identity.
+
+    Which piece it was then follows from its weighing and the advice alone, and the bank lends knowing that.
+    """
+    standard = standard_product()
+    if tagged:
+        return standard
+    asked = {claim: age for claim, age in standard.evidence_max_age.items() if claim != "identity"}
+    return replace(standard, name="untagged", evidence_max_age=MappingProxyType(asked))
+
+
 @dataclass(frozen=True, slots=True)
 class Lending:
     """What the bank's people and the borrower do about the loan, through the bank's own actions."""
@@ -56,6 +69,7 @@ class Lending:
     world: World
     rail: SandboxRail
     price_key: Ed25519PrivateKey
+    product: Product
 
     def open_for_business(self) -> None:
         """Admit the bank's people, store the product, and enrol the source of prices."""
@@ -65,7 +79,7 @@ class Lending:
             for name, roles in PEOPLE.items():
                 held = frozenset(Role(role) for role in roles)
                 admit_person(session, Person(name, self.world.parties["bank"], held, name))
-            applying.store_product(session, standard_product(), at=at)
+            applying.store_product(session, self.product, at=at)
             public = self.price_key.public_key().public_bytes_raw()
             enrol_source(session, source=SOURCE, public_key=public, now=at.now)
 
@@ -88,8 +102,8 @@ class Lending:
 
     def price(self) -> MarketPrice:
         """What fresh observations agree on at this moment."""
-        product, now = standard_product(), self.office.moment().now
-        policy = PricePolicy(product.price_max_age, product.price_max_move_bps)
+        now = self.office.moment().now
+        policy = PricePolicy(self.product.price_max_age, self.product.price_max_move_bps)
         return self.office.look(
             lambda session: price_of(session, (COMMODITY, GRADE), currency=CURRENCY, policy=policy, now=now)
         )
@@ -99,8 +113,8 @@ class Lending:
         application = Application(
             loan_id=LOAN,
             borrower=self.world.party_id("depositor"),
-            product="standard",
-            product_version=1,
+            product=self.product.name,
+            product_version=self.product.version,
             principal=PRINCIPAL,
             tenor_days=TENOR_DAYS,
             purpose="Coils for the autumn orders",

@@ -25,7 +25,7 @@ from backend.parties.rules import Particulars
 from backend.payments.sandbox import SandboxRail
 from backend.settings import Settings
 from backend.story.gate import Gate
-from backend.story.lending import Lending
+from backend.story.lending import Lending, product_for
 from backend.story.narrator import Narrator
 from backend.story.office import Office
 from backend.story.play import Story
@@ -66,9 +66,13 @@ class GateView:
     line: str | None = None
     inward: str | None = None
 
+    @property
+    def is_rendered(self) -> bool:
+        """The rendered yard, whose coils carry tags that the camera can read."""
+        return self.video is None and self.camera is None
+
     def __post_init__(self) -> None:
-        own = self.video is not None or self.camera is not None
-        if own and (self.line is None or self.inward is None):
+        if not self.is_rendered and (self.line is None or self.inward is None):
             raise GateLineMissing(line=self.line, inward=self.inward)
 
 
@@ -97,7 +101,11 @@ def stage(folder: Path, view: GateView, narrator: Narrator) -> Iterator[Story]:
         bank = Bank.open(settings)
         office = Office(bank, processes)
         lending = Lending(
-            office, world, SandboxRail(settings.rail_file(), bank.today), Ed25519PrivateKey.generate()
+            office,
+            world,
+            SandboxRail(settings.rail_file(), bank.today),
+            Ed25519PrivateKey.generate(),
+            product_for(tagged=view.is_rendered),
         )
         _introduce(office, world)
         lending.open_for_business()

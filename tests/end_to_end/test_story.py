@@ -24,16 +24,20 @@ from backend.story.lending import LOAN, PRINCIPAL
 TOLD_WITHIN_S = 280
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a story that was played to its end."""
-    folder = tmp_path_factory.mktemp("story") / "demo"
-    command = [sys.executable, "-m", "backend.cli", "demo", "--play-once", "--folder", str(folder)]
+def play(folder: Path, *gate: str) -> Path:
+    """Play the story in a folder; the folder."""
+    command = [sys.executable, "-m", "backend.cli", "demo", "--play-once", "--folder", str(folder), *gate]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=TOLD_WITHIN_S, env=dict(os.environ), check=False
     )
     assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
     return folder
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a story that was played to its end."""
+    return play(tmp_path_factory.mktemp("story") / "demo")
 
 
 @pytest.fixture
@@ -87,6 +91,14 @@ def test_the_night_exit_and_nothing_else_raised_an_alert(book: Engine) -> None:
     with reading(book) as session:
         raised = session.exec(select(AlertRow)).all()
     assert [alert.kind for alert in raised] == ["unauthorised_exit"]
+
+
+@pytest.mark.skipif("TALLYSTICK_REFERENCE" not in os.environ, reason="needs the reference clips")
+@pytest.mark.timeout(TOLD_WITHIN_S + 20)
+def test_the_story_is_told_with_a_real_clip_at_the_gate(tmp_path: Path) -> None:
+    clip = Path(os.environ["TALLYSTICK_REFERENCE"]) / "video" / "intel_car-detection.mp4"
+    gate = ("--video", str(clip), "--line", "0,216,768,216", "--inward", "up")
+    assert (play(tmp_path / "demo", *gate) / "bundle.zip").exists()
 
 
 def half_up(amount: Fraction) -> int:

@@ -107,7 +107,8 @@ class GoodsOnRecord:
         question = Question(found.site, pieces, frozenset({found.operator, found.holder}))
         terms = ClaimTerms(asked, STANDARD.least_sources)
         weighed = eligibility_of(session, question, terms=terms, now=self.wall.now())
-        scores = {each.claim.value: each.score_bps for each in weighed.claims}
+        demanded = product.evidence_max_age
+        scores = {each.claim.value: each.score_bps for each in weighed.claims if each.claim.value in demanded}
         return MappingProxyType(scores), weighed.in_conflict
 
 
