@@ -7,6 +7,7 @@
 5. What is left starts a track, or is out of sight for a while and then lost.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,10 @@ from scipy.optimize import linear_sum_assignment
 from iot_bridge.perceive.blobs import Blob, Rect
 from iot_bridge.perceive.settings import Tuning
 
-FAR: Final = 1e6
+FAR: Final = 3.0
+"""What it costs to leave a track without a blob; no pair may cost more."""
+TENFOLD: Final = math.log(10)
+"""A thing does not become ten times as large, or a tenth, from one frame to the next."""
 SPEED_KEPT: Final = 0.6
 SIZE_KEPT: Final = 0.8
 NEW_SPEED: Final = 1.0
@@ -184,11 +188,13 @@ class Tracker:
         speed = NEW_SPEED if young else KNOWN_SPEED_CHANGE
         size = max(place.width, place.height, rect.width, rect.height)
         (x, y), (u, v) = place.middle, rect.middle
-        distance = float(np.hypot(u - x, v - y))
-        if distance > 0.5 * size + speed * self._length * dt:
+        distance = math.hypot(u - x, v - y)
+        reach = 0.5 * size + speed * self._length * dt
+        ratio = abs(math.log(rect.area / track.area))
+        if distance > reach or ratio > TENFOLD:
             return FAR
-        ratio = abs(float(np.log(rect.area / track.area)))
-        return distance / size + (1.0 - place.likeness(rect)) + 0.3 * ratio + (0.5 if young else 0.0)
+        cost = distance / reach + (1.0 - place.likeness(rect)) + 0.3 * ratio + (0.5 if young else 0.0)
+        return min(FAR, cost)
 
     def _company(
         self, pieces: list[tuple[Blob, int]], expected: list[Rect], pairs: dict[int, int]
