@@ -20,6 +20,8 @@ from iot_bridge.perceive.settings import Tuning
 
 FAR: Final = 3.0
 """What it costs to leave a track without a blob; no pair may cost more."""
+SHORTEST_S: Final = 0.1
+"""Cameras repeat pictures, so a thing may move in one step as far as in several."""
 TENFOLD: Final = math.log(10)
 """A thing does not become ten times as large, or a tenth, from one frame to the next."""
 SPEED_KEPT: Final = 0.6
@@ -183,7 +185,7 @@ class Tracker:
         return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if costs[r, c] < FAR}
 
     def _cost(self, track: Track, place: Rect, rect: Rect, t_s: float) -> float:
-        dt = t_s - track.last_seen().t_s
+        dt = max(t_s - track.last_seen().t_s, SHORTEST_S)
         young = track.hits < self._tuning.confirm_frames
         speed = NEW_SPEED if young else KNOWN_SPEED_CHANGE
         size = max(place.width, place.height, rect.width, rect.height)
