@@ -14,6 +14,7 @@ class Narrator:
 
     console: Console = field(default_factory=lambda: Console(highlight=False))
     steps: int = 0
+    ended: bool = False
     started: float = field(default_factory=time.monotonic)
 
     def elapsed_s(self) -> float:
@@ -43,6 +44,7 @@ class Narrator:
 
     def end(self) -> None:
         """The story is told."""
+        self.ended = True
         self.console.print(
             f"\n[bold green]The story is told, and all of it holds.[/bold green] {self.elapsed_s():.0f} s"
         )
