@@ -74,8 +74,8 @@ class Process:
         """Keep reading standard output until it closes; runs in a thread of its own."""
         if self.popen.stdout is None:
             return
-        with self.log.open("a", encoding="utf-8") as log:
-            for text in self.popen.stdout:
+        with self.log.open("a", encoding="utf-8") as log, self.popen.stdout as said:
+            for text in said:
                 try:
                     line = json.loads(text)
                 except ValueError:

@@ -13,6 +13,7 @@ FOLDERS = ("backend", "contracts", "iot_bridge", "tests", "scripts", "docs", "re
 QUOTED = re.compile(r"`([^`\s]+)`")
 FILE = re.compile(rf"^(?:{'|'.join(FOLDERS)})/[\w./-]+$")
 MEMBER = re.compile(rf"^((?:{'|'.join(FOLDERS)})/[\w./-]+\.(?:py|sol))::([A-Za-z_][\w.]*)$")
+IN_CODE = re.compile(r"\bdocs/[\w/-]+\.md\b")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 TEST_NAME = re.compile(r"\btest_[a-z0-9_]{10,}\b")
 DECISION_LINES = 60
@@ -50,6 +51,12 @@ def members(path: Path) -> set[str]:
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
     named = {name for name in QUOTED.findall(text(page)) if FILE.match(name)}
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    sources = [*own("*.py", "backend", "contracts", "iot_bridge", "scripts"), *own("*.sol", "contracts")]
+    named = {page for path in sources for page in IN_CODE.findall((ROOT / path).read_text("utf-8"))}
+    assert sorted(page for page in named if not (ROOT / page).exists()) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

@@ -7,7 +7,23 @@ from types import ModuleType
 
 from pydantic_settings import BaseSettings
 
+from tests.architecture.tree import own
+
 CODE = re.compile(r"^[a-z_]+\.[a-z0-9_]+$")
+NOT_RAISED = {
+    "capture.source_broken": "a clip that FFmpeg opens and then gives up on; it conceals most damage",
+    "capture.stream_silent": "a network camera that stops in the middle",
+    "chain.request_refused": "tests meet it on the other side of the wire, as the node's answer",
+    "chain.transaction_refused": "tests meet it on the other side of the wire, as the node's answer",
+    "scene.clip_too_long": "a clip of more than six thousand pictures",
+    "sender.book_not_durable": "a disk on which SQLite does not grant synchronous=FULL",
+    "story.act_refused": "stops the demonstration; that none does is the story's own test",
+    "story.bundle_not_verified": "stops the demonstration; that none does is the story's own test",
+    "story.enrolment_failed": "stops the demonstration; that none does is the story's own test",
+    "story.not_in_time": "stops the demonstration; that none does is the story's own test",
+    "story.not_refused": "stops the demonstration; that none does is the story's own test",
+}
+"""Code → what it would take to raise it in a test."""
 
 
 def test_every_error_class_has_a_code_of_its_own_in_two_words(build_docs: ModuleType) -> None:
@@ -38,3 +54,17 @@ def test_the_generated_pages_are_what_the_code_says_today(build_docs: ModuleType
         name for name, page in build_docs.PAGES.items() if (root / name).read_text(encoding="utf-8") != page()
     ]
     assert stale == [], "run scripts/build-docs"
+
+
+def test_every_error_is_named_by_a_test_or_says_what_that_would_take(
+    build_docs: ModuleType, root: Path
+) -> None:
+    here = Path(__file__).resolve().relative_to(root)
+    files = [path for path in [*own("*.py", "tests"), *own("*.json", "tests")] if path != here]
+    tests = "\n".join((root / path).read_text("utf-8") for path in files)
+    unnamed = {
+        build_docs.code_of(each)
+        for each in build_docs.refusals()
+        if not re.search(rf"\b{each.__name__}\b", tests) and build_docs.code_of(each) not in tests
+    }
+    assert unnamed == set(NOT_RAISED)
