@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 
 STANDING_NOISE: Final = 1.5
+LEAD_S: Final = 4.0
+"""The first thing waits so long: a camera opened just now must see the empty scene before something moves."""
 FASTEST: Final = 30.0
 WAYS: Final = {"enter": "in", "leave": "out"}
 
@@ -66,7 +68,8 @@ class YardStage:
         if command == "night":
             self._yard.light = "night" if given else "day"
         elif command in WAYS:
-            self._drive, self._is_across = _drive(command, given, t_s), False
+            lead_s = LEAD_S if self._drive is None else 0.0
+            self._drive, self._is_across = _drive(command, given, t_s + lead_s), False
             self._yard.admit(self._drive)
         else:
             raise CommandMalformed(command=command, expected="enter, leave, night or end")
@@ -129,7 +132,8 @@ class ClipStage:
         direction = self._direction(command, given)
         if direction not in self._shows:
             self._shows[direction] = self._clip.showings(direction)
-        self._showing, self._since_s = next(self._shows[direction]), t_s
+        lead_s = 0.0 if self._showing else LEAD_S
+        self._showing, self._since_s = next(self._shows[direction]), t_s + lead_s
 
     def _direction(self, command: str, given: Any) -> Direction:
         if command in WAYS:

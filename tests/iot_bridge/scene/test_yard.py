@@ -118,7 +118,7 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_clip_shows_one_crossing_for_each_command_and_stands_between(boxes: Path) -> None:
     stage = ClipStage(Clip.load(boxes, MIDDLE), MIDDLE, "right")
     watcher = GateWatcher(GateSettings(MIDDLE))
-    commands = {50: ("enter", {}), 150: ("leave", {}), 250: ("play_until", {"direction": "right"})}
+    commands = {20: ("enter", {}), 150: ("leave", {}), 250: ("play_until", {"direction": "right"})}
     seen = []
     for index in range(350):
         t_s = index / stage.frame_rate
