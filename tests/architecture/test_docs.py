@@ -15,7 +15,7 @@ FILE = re.compile(rf"^(?:{'|'.join(FOLDERS)})/[\w./-]+$")
 MEMBER = re.compile(rf"^((?:{'|'.join(FOLDERS)})/[\w./-]+\.(?:py|sol))::([A-Za-z_][\w.]*)$")
 IN_CODE = re.compile(r"\bdocs/[\w/-]+\.md\b")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-TEST_NAME = re.compile(r"\btest_[a-z0-9_]{10,}\b")
+TEST_NAME = re.compile(r"(?<!/)\btest_[a-z0-9_]{10,}\b(?!\.py)")
 DECISION_LINES = 60
 
 
