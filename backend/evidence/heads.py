@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from backend.chain import actions as chain
+from backend.chain.projecting import Projection, events_of
 from backend.chain.rules import LedgerEvent
 from backend.db import to_hex
 from backend.evidence.findings import record_finding
@@ -56,17 +57,20 @@ class Mirror:
     witness_signer: str
     patience: timedelta = timedelta(seconds=60)
 
-    def project(self, session: Session, event: LedgerEvent) -> None:
-        """Bring logs, heads and spent statements to where they stand after this event."""
-        projector = {
-            ("EvidenceLog", "LogOpened"): self._log_opened,
-            ("EvidenceLog", "HeadAnchored"): _head_anchored,
-            ("EvidenceLog", "HeadWitnessed"): _head_witnessed,
-            ("EvidenceLog", "StatementSpent"): _statement_spent,
-        }.get((event.contract, event.name))
-        if projector is not None:
-            projector(session, event)
-            session.flush()
+    @property
+    def project(self) -> Projection:
+        """Brings logs, heads and spent statements up to an event."""
+        return Projection(
+            events_of(
+                "EvidenceLog",
+                {
+                    "LogOpened": self._log_opened,
+                    "HeadAnchored": _head_anchored,
+                    "HeadWitnessed": _head_witnessed,
+                    "StatementSpent": _statement_spent,
+                },
+            )
+        )
 
     def wanted_blocks(self, session: Session) -> set[int]:
         """Blocks that statements under unjudged heads know of and that are not remembered here yet."""

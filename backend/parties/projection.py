@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlmodel import Session
 
+from backend.chain.projecting import Projection, events_of
 from backend.chain.rules import LedgerEvent
 from backend.parties.tables import (
     DEVICE,
@@ -21,16 +22,6 @@ from backend.parties.words import bounded, instant
 from iot_bridge.evidence.signature import checksum_address
 
 CONTRACT: Final = "PartyRegistry"
-
-
-def project(session: Session, event: LedgerEvent) -> None:
-    """Bring the registry's rows to where they stand after this event; events of other contracts pass by."""
-    if event.contract != CONTRACT:
-        return
-    projector = _PROJECTORS.get(event.name)
-    if projector is not None:
-        projector(session, event)
-        session.flush()
 
 
 def _party_enrolled(session: Session, event: LedgerEvent) -> None:
@@ -132,17 +123,23 @@ def _suspension(kind: str) -> Callable[[Session, LedgerEvent], None]:
     return projector
 
 
-_PROJECTORS: Final[dict[str, Callable[[Session, LedgerEvent], None]]] = {
-    "PartyEnrolled": _party_enrolled,
-    "PersonEnrolled": _person_enrolled,
-    "PersonDismissed": _person_dismissed,
-    "SiteEnrolled": _site_enrolled,
-    "LicenceRenewed": _licence_renewed,
-    "DeviceEnrolled": _device_enrolled,
-    "DeviceCalibrated": _calibrated,
-    "DeviceKeyRotated": _key_rotated,
-    "DeviceKeyRevoked": _key_revoked,
-    "PartySuspended": _suspension(PARTY),
-    "SiteSuspended": _suspension(SITE),
-    "DeviceSuspended": _suspension(DEVICE),
-}
+project: Final = Projection(
+    events_of(
+        CONTRACT,
+        {
+            "PartyEnrolled": _party_enrolled,
+            "PersonEnrolled": _person_enrolled,
+            "PersonDismissed": _person_dismissed,
+            "SiteEnrolled": _site_enrolled,
+            "LicenceRenewed": _licence_renewed,
+            "DeviceEnrolled": _device_enrolled,
+            "DeviceCalibrated": _calibrated,
+            "DeviceKeyRotated": _key_rotated,
+            "DeviceKeyRevoked": _key_revoked,
+            "PartySuspended": _suspension(PARTY),
+            "SiteSuspended": _suspension(SITE),
+            "DeviceSuspended": _suspension(DEVICE),
+        },
+    )
+)
+"""Brings parties, persons, sites and devices up to an event."""

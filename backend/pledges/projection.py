@@ -5,21 +5,12 @@ from typing import Final
 
 from sqlmodel import Session, select
 
+from backend.chain.projecting import Projection, events_of
 from backend.chain.rules import LedgerEvent
 from backend.parties.words import instant
 from backend.pledges.tables import PledgedReceiptRow, PledgeRow, RecordedLoanEventRow
 
 CONTRACT: Final = "PledgeRegistry"
-
-
-def project(session: Session, event: LedgerEvent) -> None:
-    """Bring pledges, their receipts and their loan events to where they stand after this event."""
-    if event.contract != CONTRACT:
-        return
-    projector = _PROJECTORS.get(event.name)
-    if projector is not None:
-        projector(session, event)
-        session.flush()
 
 
 def _endorsed(session: Session, event: LedgerEvent) -> None:
@@ -47,15 +38,8 @@ def _effective(session: Session, event: LedgerEvent) -> None:
         row.effective = True
 
 
-def _lapsed(session: Session, event: LedgerEvent) -> None:
-    """No loan event followed in time: control of every receipt went back to the pledgor."""
-    _pledge(session, event).lapsed_at = event.block_time
-    under = select(PledgedReceiptRow).where(PledgedReceiptRow.pledge_id == event.args["pledgeId"])
-    for row in session.exec(under).all():
-        row.released_at = event.block_time
-
-
-def _released(session: Session, event: LedgerEvent) -> None:
+def _let_go(session: Session, event: LedgerEvent) -> None:
+    """By release, by delivery of its last piece, or by lapse: the ledger says it once, for all of them."""
     key = (event.args["pledgeId"], event.args["receiptId"])
     session.get_one(PledgedReceiptRow, key).released_at = event.block_time
 
@@ -85,14 +69,20 @@ def _pledge(session: Session, event: LedgerEvent) -> PledgeRow:
     return session.get_one(PledgeRow, event.args["pledgeId"])
 
 
-_PROJECTORS: Final[dict[str, Callable[[Session, LedgerEvent], None]]] = {
-    "PledgeEndorsed": _endorsed,
-    "PledgeAttorned": _step("attorned_at"),
-    "PledgeRegistered": _step("registered_at"),
-    "PledgeEffective": _effective,
-    "PledgeWithdrawn": _step("withdrawn_at"),
-    "PledgeLapsed": _lapsed,
-    "LoanEventRecorded": _loan_event,
-    "PledgeReleased": _released,
-    "LoanClosed": _step("closed_at"),
-}
+project: Final = Projection(
+    events_of("ReceiptRegistry", {"ReceiptDisencumbered": _let_go})
+    | events_of(
+        CONTRACT,
+        {
+            "PledgeEndorsed": _endorsed,
+            "PledgeAttorned": _step("attorned_at"),
+            "PledgeRegistered": _step("registered_at"),
+            "PledgeEffective": _effective,
+            "PledgeWithdrawn": _step("withdrawn_at"),
+            "PledgeLapsed": _step("lapsed_at"),
+            "LoanEventRecorded": _loan_event,
+            "LoanClosed": _step("closed_at"),
+        },
+    )
+)
+"""Brings pledges, their receipts and their loan events up to an event."""

@@ -1,10 +1,10 @@
 """From the receipt registry's confirmed events to rows; nothing else writes them: a replay rebuilds them."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from sqlmodel import Session
 
+from backend.chain.projecting import Projection, events_of
 from backend.chain.rules import LedgerEvent
 from backend.db import to_hex
 from backend.parties.words import bounded, instant, name
@@ -12,16 +12,6 @@ from backend.receipts.rules import ReceiptState, RequestState
 from backend.receipts.tables import DeliveryRow, OrderRow, PieceRow, ReceiptRow, RequestRow, live_pieces
 
 CONTRACT: Final = "ReceiptRegistry"
-
-
-def project(session: Session, event: LedgerEvent) -> None:
-    """Bring requests, receipts, pieces, orders and deliveries to where they stand after this event."""
-    if event.contract != CONTRACT:
-        return
-    projector = _PROJECTORS.get(event.name)
-    if projector is not None:
-        projector(session, event)
-        session.flush()
 
 
 def _requested(session: Session, event: LedgerEvent) -> None:
@@ -128,10 +118,16 @@ def _goods(facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_PROJECTORS: Final[dict[str, Callable[[Session, LedgerEvent], None]]] = {
-    "IssueRequested": _requested,
-    "RequestCancelled": _cancelled,
-    "ReceiptIssued": _issued,
-    "ReleaseOrdered": _ordered,
-    "GoodsDelivered": _delivered,
-}
+project: Final = Projection(
+    events_of(
+        CONTRACT,
+        {
+            "IssueRequested": _requested,
+            "RequestCancelled": _cancelled,
+            "ReceiptIssued": _issued,
+            "ReleaseOrdered": _ordered,
+            "GoodsDelivered": _delivered,
+        },
+    )
+)
+"""Brings requests, receipts, pieces, orders and deliveries up to an event."""

@@ -44,7 +44,12 @@ def members(path: Path) -> set[str]:
         for part in node.body
         if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
     }
-    return {node.name for node in top} | inner
+    named = {
+        node.target.id
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    return {node.name for node in top} | inner | named
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

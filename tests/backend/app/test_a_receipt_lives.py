@@ -181,6 +181,21 @@ def test_coils_become_a_receipt_a_pledge_an_exit_and_a_delivery(world: World) ->
         world.look(lambda s: pledges.require_effective(s, pledge))
 
 
+def test_a_pledge_whose_goods_have_all_left_in_order_holds_nothing_and_is_closed(world: World) -> None:
+    receipt = issued(world)
+    pledge = pledged(world, receipt)
+    order = ordered(world, receipt, LOT_KG)
+    world.witnessed(*(each for coil, kg in COILS.items() for each in world.moves("out", coil, kg)))
+    world.do(lambda s: receipts.deliver(s, order, tuple(COILS), signer=OPERATOR))
+    world.settle()
+    assert world.look(lambda s: receipts.receipt(s, receipt)).state is ReceiptState.DELIVERED
+    now = world.bank.wall.now()
+    assert world.look(lambda s: pledges.pledge(s, pledge)).receipts == ()
+    world.do(lambda s: pledges.close(s, pledge, signer=LENDER, now=now))
+    world.confirmed(f"close:{pledge}")
+    assert world.look(lambda s: pledges.pledge(s, pledge)).state(now) is PledgeState.CLOSED
+
+
 def test_a_second_receipt_for_covered_coils_is_refused_with_nothing_half_done(world: World) -> None:
     receipt = issued(world)
     now = world.bank.wall.now()

@@ -62,6 +62,7 @@ def test_the_whole_life_of_a_loan_with_interest_to_the_fen(drawn: Bank) -> None:
         release(drawn, session)
     assert drawn.asked("release")[0]["receiptId"] == 1
     assert state(drawn) is LoanState.REPAID  # owed until the ledger has said so
+    drawn.confirm("ReceiptRegistry", "ReceiptDisencumbered", pledgeId=7, receiptId=1)
     drawn.confirm("PledgeRegistry", "PledgeReleased", pledgeId=7, receiptId=1)
     with transaction(drawn.engine) as session:
         ending.record_released(session, drawn.desk, pledge_id=7, receipt=1, at=drawn.at)

@@ -167,8 +167,10 @@ def test_a_pledge_over_other_receipts_or_by_another_party_is_not_the_loans(bank:
         with pytest.raises(l.PledgeDiffers):
             bank.pledge(wrong, 20 + number)
         for receipt in wrong.receipts:
+            bank.confirm("ReceiptRegistry", "ReceiptDisencumbered", pledgeId=20 + number, receiptId=receipt)
             bank.confirm("PledgeRegistry", "PledgeReleased", pledgeId=20 + number, receiptId=receipt)
     assert bank.pledge(replace(loan, terms=bytes(32)), 30) is None
+    bank.confirm("ReceiptRegistry", "ReceiptDisencumbered", pledgeId=30, receiptId=1)
     bank.confirm("PledgeRegistry", "PledgeReleased", pledgeId=30, receiptId=1)
     pledged = bank.pledge(loan)
     assert pledged is not None
@@ -192,6 +194,7 @@ def test_a_pledge_with_a_step_missing_is_none(bank: Bank) -> None:
 
 
 def test_no_money_leaves_when_the_pledge_is_gone_again(pledged: Bank) -> None:
+    pledged.confirm("ReceiptRegistry", "ReceiptDisencumbered", pledgeId=7, receiptId=1)
     pledged.confirm("PledgeRegistry", "PledgeReleased", pledgeId=7, receiptId=1)
     with pytest.raises(PledgeStateIs), transaction(pledged.engine) as session:
         payments.disburse(session, pledged.desk, LOAN, by="sun", at=pledged.at)

@@ -36,6 +36,7 @@ def test_a_loan_follows_the_ledger_from_pledge_to_close(bank: Bank) -> None:
     with transaction(bank.engine) as session:
         ending.release(session, bank.desk, LOAN, receipt=1, people=("zhou", "feng"), at=bank.at)
     assert len(bank.asked("release")) == 1
+    confirm(bank, "ReceiptRegistry", "ReceiptDisencumbered", pledgeId=7, receiptId=1)
     confirm(bank, "PledgeRegistry", "PledgeReleased", pledgeId=7, receiptId=1)
     assert state(bank) is LoanState.RELEASED
     with transaction(bank.engine) as session:
@@ -48,6 +49,7 @@ def test_a_loan_follows_the_ledger_from_pledge_to_close(bank: Bank) -> None:
 def test_an_event_that_does_not_fit_its_loan_changes_nothing_and_is_passed_over(drawn: Bank) -> None:
     confirm(drawn, "PledgeRegistry", "LoanClosed", pledgeId=7)
     assert state(drawn) is LoanState.DISBURSED
+    confirm(drawn, "ReceiptRegistry", "ReceiptDisencumbered", pledgeId=7, receiptId=1)
     confirm(drawn, "PledgeRegistry", "PledgeReleased", pledgeId=7, receiptId=1)
     assert state(drawn) is LoanState.DISBURSED
 
