@@ -71,7 +71,8 @@ class Publisher:
         count, start = 0, 0
         while batch := self._spool.unacknowledged(start, WINDOW):
             for message in batch:
-                start = (message.index or 0) + 1
+                assert message.index is not None  # noqa: S101 - type narrowing: it comes from the log
+                start = message.index + 1
                 if self._is_due(message, now_s) and count < WINDOW:
                     self._send(message, message.signed().statement.device)
                     count += 1

@@ -48,9 +48,10 @@ class ExitRow(SQLModel, table=True):
 
 
 def alert_of(row: AlertRow) -> Alert:
-    """The row as other capabilities see it."""
+    """The row as other capabilities see it; it has its number since it was flushed."""
+    assert row.id is not None  # noqa: S101 - type narrowing
     return Alert(
-        id=row.id or 0,
+        id=row.id,
         kind=AlertKind(row.kind),
         site=row.site,
         statement=row.statement,
@@ -94,4 +95,5 @@ def matched_kg(session: Session, order_id: int) -> int:
     found = select(func.coalesce(func.sum(ExitRow.mass_kg), 0)).where(
         ExitRow.order_id == order_id, ExitRow.state == ExitState.MATCHED
     )
-    return session.exec(found).one() or 0
+    taken: int = session.exec(found).one()  # type: ignore[assignment] - coalesced, so never NULL
+    return taken

@@ -232,7 +232,7 @@ def gaps_of(session: Session, device: bytes | None = None) -> list[Gap]:
     if device is not None:
         held = held.where(StatementRow.device == device)
     rows = session.exec(held.order_by(col(StatementRow.device), col(StatementRow.seq))).all()
-    return [Gap(dev, (below or 0) + 1, seq - 1) for dev, seq, below in rows]
+    return [Gap(dev, 1 if below is None else below + 1, seq - 1) for dev, seq, below in rows]
 
 
 def entries(session: Session, site: bytes, epoch: int, size: int) -> list[bytes]:

@@ -32,7 +32,7 @@ from backend.chain.embedded.admission import (
 )
 from backend.chain.embedded.index import Index
 from backend.chain.embedded.keyvalue import SqliteKeyValue
-from backend.chain.embedded.shapes import Before, receipt_json
+from backend.chain.embedded.shapes import Before, base_fee, receipt_json
 from backend.errors import Unavailable
 
 FIRST_BASE_FEE: Final = 1_000_000_000
@@ -150,7 +150,7 @@ class Engine:
 
     def base_fee(self) -> int:
         """What a unit of gas cost in the newest block, in wei."""
-        return int(self.head().base_fee_per_gas or 0)
+        return base_fee(self.head())
 
     def next_nonce(self, sender: bytes, *, pending: bool) -> int:
         """The sender's next nonce by the newest block, or after what waits in the pool without a gap."""
@@ -319,10 +319,9 @@ def _hold(path: Path) -> TextIO:
 
 def _fits(transaction: SignedTransactionAPI, header: BlockHeaderAPI, nonce: int) -> bool:
     """Whether this block can take it now; else it waits, since it was acknowledged."""
-    base_fee = header.base_fee_per_gas or 0
     return (
         transaction.nonce <= nonce
-        and transaction.max_fee_per_gas >= base_fee
+        and transaction.max_fee_per_gas >= base_fee(header)
         and header.gas_used + transaction.gas <= header.gas_limit
     )
 

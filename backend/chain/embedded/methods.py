@@ -10,7 +10,7 @@ from eth.abc import BlockAPI, BlockHeaderAPI
 from backend.chain.embedded.admission import BLOCK_GAS, TransactionRefused
 from backend.chain.embedded.engine import Called, Engine
 from backend.chain.embedded.index import TOPICS, LogFilter
-from backend.chain.embedded.shapes import block_json, data, transaction_json
+from backend.chain.embedded.shapes import base_fee, block_json, data, transaction_json
 
 MOST_LOGS: Final = 10_000
 INVALID_PARAMS: Final = -32602
@@ -159,7 +159,7 @@ class Methods:
         headers = [self._engine.block(number).header for number in range(oldest, newest + 1)]
         return {
             "oldestBlock": hex(oldest),
-            "baseFeePerGas": [hex(header.base_fee_per_gas or 0) for header in [*headers, headers[-1]]],
+            "baseFeePerGas": [hex(base_fee(header)) for header in [*headers, headers[-1]]],
             "gasUsedRatio": [header.gas_used / header.gas_limit for header in headers],
             "reward": [["0x0"] * len(params[2]) for _ in headers]
             if len(params) > 2 and params[2]  # noqa: PLR2004 - the third parameter lists percentiles

@@ -17,6 +17,11 @@ class Before:
     logs: int = 0
 
 
+def base_fee(header: Any) -> int:
+    """What a unit of gas costs in a block, in wei; every block of this ledger says it (EIP-1559)."""
+    return int(header.base_fee_per_gas)
+
+
 def data(value: bytes) -> str:
     """Bytes as JSON-RPC writes them."""
     return "0x" + bytes(value).hex()
@@ -41,7 +46,7 @@ def header_json(header: Any) -> dict[str, Any]:
         "extraData": data(header.extra_data),
         "mixHash": data(header.mix_hash),
         "nonce": data(header.nonce),
-        "baseFeePerGas": hex(header.base_fee_per_gas),
+        "baseFeePerGas": hex(base_fee(header)),
         "withdrawalsRoot": data(header.withdrawals_root),
         "blobGasUsed": hex(header.blob_gas_used),
         "excessBlobGas": hex(header.excess_blob_gas),
@@ -88,8 +93,9 @@ def transaction_json(
         "transactionIndex": None if position is None else hex(position),
     }
     if kind:
+        assert transaction.chain_id is not None  # noqa: S101 - type narrowing: typed transactions name it
         shaped |= {
-            "chainId": hex(transaction.chain_id or 0),
+            "chainId": hex(transaction.chain_id),
             "yParity": hex(parity),
             "maxFeePerGas": hex(transaction.max_fee_per_gas),
             "maxPriorityFeePerGas": hex(transaction.max_priority_fee_per_gas),
