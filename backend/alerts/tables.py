@@ -95,5 +95,5 @@ def matched_kg(session: Session, order_id: int) -> int:
     found = select(func.coalesce(func.sum(ExitRow.mass_kg), 0)).where(
         ExitRow.order_id == order_id, ExitRow.state == ExitState.MATCHED
     )
-    taken: int = session.exec(found).one()  # type: ignore[assignment] - coalesced, so never NULL
+    taken: int = session.exec(found).one()  # type: ignore[assignment]  # coalesced, so never NULL
     return taken
