@@ -1,4 +1,4 @@
-"""Real parts that pip cannot bring: found where they are, installed where that is ours to do, named where not.
+"""Real parts that pip cannot bring: found where they are, installed where we may, named where not.
 
 As root on Debian a missing package is installed; for anyone else the test fails with the line to paste.
 """
@@ -36,7 +36,7 @@ def debian_program(package: str, *places: Path) -> Path:
 
 
 def npm_program(package: str, version: str, program: str) -> Path:
-    """A native program out of an npm package, installed under `var/tools/node` by the npm that pip brought."""
+    """A native program of an npm package, put under `var/tools/node` by the npm that pip brought."""
     folder = NODE_TOOLS / f"{package.strip('@').replace('/', '-')}-{version}"
     link = folder / "node_modules" / ".bin" / program
     if not link.exists():
