@@ -1,4 +1,4 @@
-"""The five ways in which the backend refuses. One subclass per reason; `app.py` alone maps them to HTTP."""
+"""The ways in which the backend refuses. One subclass per reason; `app.py` alone maps them to HTTP."""
 
 from typing import Any, ClassVar
 
@@ -30,6 +30,12 @@ class NotFound(TallystickError):
     """Nothing is stored under the name that was given."""
 
     status = 404
+
+
+class Unauthenticated(TallystickError):
+    """Nobody, or nobody whom we know, stands behind the request."""
+
+    status = 401
 
 
 class Forbidden(TallystickError):

@@ -15,6 +15,11 @@ class Role(StrEnum):
     COLLATERAL_OFFICER = "collateral_officer"
     PAYMENT_OFFICER = "payment_officer"
     AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+    REGISTRAR = "registrar"
+    WAREHOUSE_KEEPER = "warehouse_keeper"
+    BORROWER = "borrower"
+    INSPECTOR = "inspector"
 
 
 class PersonUnknown(NotFound):

@@ -5,6 +5,7 @@ from sqlalchemy import MetaData
 import backend.alerts.tables
 import backend.chain.tables
 import backend.evidence.tables
+import backend.identity.credentials
 import backend.identity.tables
 import backend.loans.tables.book
 import backend.loans.tables.loan
@@ -13,7 +14,8 @@ import backend.parties.tables
 import backend.payments.tables
 import backend.pledges.tables
 import backend.receipts.tables
-import backend.valuation.tables  # noqa: F401 - each is imported for the tables that it declares
+import backend.valuation.tables
+import backend.web.tables  # noqa: F401 - each is imported for the tables that it declares
 from backend.db import metadata
 
 

@@ -17,6 +17,33 @@ CREATE INDEX ix_alert_open ON alert (kind, closed_at);
 
 CREATE INDEX ix_alert_site ON alert (site);
 
+CREATE TABLE answer (
+    organisation VARCHAR(32) NOT NULL,
+    principal VARCHAR(64) NOT NULL,
+    "key" VARCHAR(128) NOT NULL,
+    operation VARCHAR(300) NOT NULL,
+    body_hash VARCHAR(64) NOT NULL,
+    status INTEGER NOT NULL,
+    body VARCHAR NOT NULL,
+    answered_at DATETIME NOT NULL,
+    CONSTRAINT pk_answer PRIMARY KEY (organisation, principal, "key")
+);
+
+CREATE TABLE api_key (
+    id VARCHAR(32) NOT NULL,
+    token_hash VARCHAR(64) NOT NULL,
+    organisation VARCHAR(32) NOT NULL,
+    permissions JSON NOT NULL,
+    made_by VARCHAR(32) NOT NULL,
+    made_at DATETIME NOT NULL,
+    expires_at DATETIME NOT NULL,
+    revoked_at DATETIME,
+    CONSTRAINT pk_api_key PRIMARY KEY (id),
+    CONSTRAINT uq_api_key_token_hash UNIQUE (token_hash)
+);
+
+CREATE INDEX ix_api_key_organisation ON api_key (organisation);
+
 CREATE TABLE beacon (
     number INTEGER NOT NULL,
     hash VARCHAR(66) NOT NULL,
@@ -160,6 +187,13 @@ CREATE TABLE log_node (
     position INTEGER NOT NULL,
     hash VARCHAR(66) NOT NULL,
     CONSTRAINT pk_log_node PRIMARY KEY (site, epoch, height, position)
+);
+
+CREATE TABLE organisation (
+    id VARCHAR(32) NOT NULL,
+    kind VARCHAR(32) NOT NULL,
+    active BOOLEAN NOT NULL,
+    CONSTRAINT pk_organisation PRIMARY KEY (id)
 );
 
 CREATE TABLE party (
@@ -326,6 +360,17 @@ CREATE TABLE registry_person (
 
 CREATE INDEX ix_registry_person_party ON registry_person (party);
 
+CREATE TABLE sign_in (
+    token_hash VARCHAR(64) NOT NULL,
+    person VARCHAR(32) NOT NULL,
+    began_at DATETIME NOT NULL,
+    expires_at DATETIME NOT NULL,
+    ended_at DATETIME,
+    CONSTRAINT pk_sign_in PRIMARY KEY (token_hash)
+);
+
+CREATE INDEX ix_sign_in_person ON sign_in (person);
+
 CREATE TABLE site (
     site VARCHAR(66) NOT NULL,
     operator VARCHAR(66) NOT NULL,
@@ -388,6 +433,23 @@ CREATE TABLE suspension (
     suspended BOOLEAN NOT NULL,
     CONSTRAINT pk_suspension PRIMARY KEY (subject_kind, subject, block_number, log_index)
 );
+
+CREATE TABLE waiting_act (
+    id INTEGER NOT NULL,
+    organisation VARCHAR(32) NOT NULL,
+    act VARCHAR(64) NOT NULL,
+    subject VARCHAR(128) NOT NULL,
+    content JSON NOT NULL,
+    first VARCHAR(32) NOT NULL,
+    asked_at DATETIME NOT NULL,
+    expires_at DATETIME NOT NULL,
+    second VARCHAR(32),
+    ended_at DATETIME,
+    ended_as VARCHAR(16),
+    CONSTRAINT pk_waiting_act PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX uq_waiting_act_open ON waiting_act (organisation, act, subject) WHERE ended_at IS NULL;
 
 CREATE TABLE loan (
     id VARCHAR(40) NOT NULL,
