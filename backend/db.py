@@ -3,14 +3,17 @@
 SQLite by default, PostgreSQL by URL; this module is the only one that knows which of the two it is.
 """
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import DDL, BigInteger, DateTime, Integer, MetaData, String, Table, create_engine, event
 from sqlalchemy.engine import Connection, Dialect, Engine, make_url
-from sqlalchemy.exc import DontWrapMixin
+from sqlalchemy.exc import DBAPIError, DontWrapMixin, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 from typing_extensions import override
@@ -18,8 +21,22 @@ from typing_extensions import override
 from backend.errors import Invalid, Unavailable
 
 BUSY_TIMEOUT_S: Final = 30
+CONNECT_TIMEOUT_S: Final = 5
+ATTEMPTS: Final = 16
+"""How often a unit of work is tried that others keep overtaking; with the pauses, for about two seconds."""
+FIRST_PAUSE_S: Final = 0.002
+LONGEST_PAUSE_S: Final = 0.25
+_OVERTAKEN: Final = frozenset({"40001", "40P01", "55P03"})  # serialisation failure, deadlock, lock timeout
+_UNIQUE: Final = "23505"
+_GONE: Final = ("08", "53", "57P")  # how SQLSTATE classes begin: connection, resources, shutdown
+_BUSY: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN")
 _READING: Final = "tallystick_reading"
+T = TypeVar("T")
 _FULL: Final = 2  # how SQLite reports `synchronous=FULL`
+_VIEW: Final[dict[str, dict[str, Any]]] = {
+    "sqlite": {_READING: True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 BigInt: Final = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit integer column: money in minor units, ledger counters, block numbers."""
 
@@ -36,6 +53,18 @@ class DatabaseNotDurable(Unavailable):
     """The database does not keep what it has committed, so nothing may be acknowledged on it."""
 
     code = "db.not_durable"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer; the last unit of work was carried out whole or not at all."""
+
+    code = "db.unavailable"
+
+
+class DatabaseContended(DatabaseUnavailable):
+    """Others were quicker each time the unit of work was tried; nothing was changed, ask again."""
+
+    code = "db.contended"
 
 
 class NaiveInstant(Invalid, DontWrapMixin):
@@ -116,15 +145,25 @@ def from_hex(text: str) -> bytes:
     return value
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
     """An engine on `url`, proven durable: SQLite in WAL mode with `synchronous=FULL`, or PostgreSQL.
+
+    PostgreSQL is asked for `synchronous_commit=on`, whatever its role or database has been set to.
+
+    Args:
+        url: `sqlite:///FILE` or `postgresql+psycopg://…`.
+        patience_s: how long a lock that another holds is waited for.
 
     Raises:
         DatabaseNotDurable: SQLite would not take those settings (an in-memory database never does).
     """
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, isolation_level="SERIALIZABLE", pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None})
+        asked = f"-c lock_timeout={int(patience_s * 1000)} -c synchronous_commit=on -c timezone=UTC"
+        alive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+        reach = {"connect_timeout": CONNECT_TIMEOUT_S, "tcp_user_timeout": 10_000, **alive}
+        connect = {"options": asked, "target_session_attrs": "read-write", **reach}
+        return create_engine(url, isolation_level="SERIALIZABLE", pool_pre_ping=True, connect_args=connect)
+    engine = create_engine(url, connect_args={"timeout": patience_s, "isolation_level": None})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     with engine.connect():
@@ -141,17 +180,84 @@ def transaction(engine: Engine) -> Iterator[Session]:
     """One unit of work that may write: all of it is committed at the end, or none of it.
 
     On SQLite it takes the write lock at its start (`BEGIN IMMEDIATE`), so what it reads is what it writes on.
+    On PostgreSQL it is serialisable, and another unit may overtake it: `carry_out` then tries again.
+
+    Raises:
+        DatabaseContended: another unit of work was quicker.
+        DatabaseUnavailable: the database does not answer; if it fell silent during the commit, nobody knows
+            whether that was done, so whoever asks again must be able to ask twice.
     """
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with _named(), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def carry_out(engine: Engine, unit: Callable[[Session], T]) -> T:
+    """What `unit` gives, done in one transaction; tried again whenever another unit was quicker.
+
+    Args:
+        engine: the database.
+        unit: changes nothing but through its session, since it may run several times.
+
+    Raises:
+        DatabaseContended: others were quicker every time.
+        DatabaseUnavailable: the database does not answer; see `transaction`.
+    """
+    pause, collided = FIRST_PAUSE_S, False
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction(engine) as session:
+                return unit(session)
+        except DatabaseContended:
+            if attempt == ATTEMPTS:
+                raise
+        except DBAPIError as error:
+            if collided or getattr(error.orig, "sqlstate", None) != _UNIQUE:
+                raise
+            collided = True  # who came first is visible now: the unit can refuse by name
+        time.sleep(random.uniform(0, pause))  # noqa: S311 - keeps two from colliding again, no secret
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+    raise DatabaseContended(attempts=ATTEMPTS)
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """One consistent view that cannot write; the database itself refuses an attempt."""
-    viewer = engine.execution_options(**{_READING: True, "postgresql_readonly": True})
-    with Session(viewer, expire_on_commit=False) as session:
+    """One consistent view that cannot write; the database itself refuses an attempt.
+
+    On PostgreSQL it is a snapshot (`REPEATABLE READ`), which no writer can make fail and which fails none.
+
+    Raises:
+        DatabaseUnavailable: the database does not answer.
+    """
+    viewer = engine.execution_options(**_VIEW[engine.dialect.name])
+    with _named(), Session(viewer, expire_on_commit=False) as session:
         yield session
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Give the database's own troubles their names; what it refuses by a constraint passes as it is."""
+    try:
+        yield
+    except PoolExhausted as error:
+        raise DatabaseUnavailable(why="every connection is in use") from error
+    except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None)
+        if state in _OVERTAKEN:
+            raise DatabaseContended(sqlstate=state) from error
+        if is_unreachable(error):
+            raise DatabaseUnavailable(why=str(error.orig).strip().splitlines()[0][:200]) from error
+        raise
+
+
+def is_unreachable(error: DBAPIError) -> bool:
+    """Whether the database did not answer, as against having answered with a refusal."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return error.connection_invalidated or str(state).startswith(_GONE)
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        return str(name).startswith(_BUSY)
+    return error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
 
 
 def metadata() -> MetaData:

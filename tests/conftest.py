@@ -6,6 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.ledger import LedgerInTests, ledger_in_tests
+from tests.support.postgres import (  # noqa: F401 - fixtures for tests of every part
+    database,
+    database_url,
+    migrated_sqlite,
+    own_postgres,
+    postgres,
+    postgres_url,
+    sqlite_url,
+)
 
 
 @pytest.fixture
