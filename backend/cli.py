@@ -137,6 +137,20 @@ def serve() -> None:
 
 
 @app.command()
+def api(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8000,
+) -> None:
+    """Serve the API; any number of these may run on one database."""
+    from backend.app.api_serving import serve_api  # noqa: PLC0415
+    from backend.settings import Settings  # noqa: PLC0415
+
+    serve_api(Settings.from_environment(), host=host, port=port)
+
+
+@app.command()
 def demo(
     *,
     play_once: Annotated[

@@ -6,7 +6,6 @@ because an exit must be judged in the second it is heard.
 
 import json
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Final
 import structlog
 
 from backend.app.bank import Bank
+from backend.app.logs import log_as_json
 from backend.app.reactions import BankReactions
 from backend.chain.follower import Follower
 from backend.chain.outbox import Outbox
@@ -145,26 +145,13 @@ class Service:
         )
 
 
-def _log_as_json() -> None:
-    """Events with their facts, one JSON object a line, on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(default=str),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
-
-
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; prints one JSON line once the bank listens.
 
     Raises:
         EarStopped: or another reason for which the bank would rather stop than go on.
     """
-    _log_as_json()
+    log_as_json()
     ending = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ending.set())

@@ -1,4 +1,4 @@
-"""Who may ask for what: permissions, the roles that carry them, and the kinds of organisation that give roles.
+"""Who may ask for what: permissions, the roles that carry them, the kinds of organisation that give roles.
 
 It knows no credential and no route; a route names the one permission it needs.
 """
@@ -64,6 +64,7 @@ class Permission(StrEnum):
     ALERTS_READ = "alerts:read"
     ALERTS_CLOSE = "alerts:close"
     AUDIT_READ = "audit:read"
+    METRICS_READ = "metrics:read"
 
 
 P = Permission
@@ -94,7 +95,7 @@ OF_ROLE: Final[dict[Role, frozenset[Permission]]] = {
     | {P.PLEDGES_ACCEPT, P.RELEASES_ORDER, P.LOANS_CLOSE, P.MARGIN_WATCH, P.MARGIN_ENFORCE, P.ALERTS_CLOSE},
     Role.PAYMENT_OFFICER: BANK_SEES | {P.PAYMENTS_ORDER},
     Role.AUDITOR: BANK_SEES,
-    Role.REGISTRAR: SEES | {P.REGISTRY_ENROL, P.ORGANISATIONS_ADMINISTER},
+    Role.REGISTRAR: SEES | {P.REGISTRY_ENROL, P.ORGANISATIONS_ADMINISTER, P.METRICS_READ},
     Role.WAREHOUSE_KEEPER: SEES | {P.RECEIPTS_ISSUE, P.RECEIPTS_DELIVER, P.PLEDGES_ATTORN, P.EVIDENCE_READ},
     Role.BORROWER: SEES
     | {
@@ -173,7 +174,7 @@ class Caller:
 
 
 def permissions_of(kind: OrganisationKind, roles: frozenset[Role]) -> frozenset[Permission]:
-    """What somebody with these roles may ask for; a role that their kind of organisation cannot give is none."""
+    """What somebody with these roles may ask for; a role that their organisation cannot give is none."""
     held = roles & OF_KIND[kind]
     return frozenset().union(*(OF_ROLE[role] for role in held))
 

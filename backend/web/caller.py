@@ -21,7 +21,7 @@ bearer = HTTPBearer(
 
 
 class CredentialMissing(Unauthenticated):
-    """No credential came with the request; send `Authorization: Bearer` and a session's token or an API key."""
+    """No credential came with the request; send `Authorization: Bearer` and a session token or API key."""
 
     code = "web.credential_missing"
 

@@ -1,4 +1,4 @@
-"""Long lists, a page at a time, each found by the key of the one before: the last is as quick as the first."""
+"""Long lists a page at a time, each found by the key of the one before: the last as quick as the first."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar

@@ -1,4 +1,4 @@
-"""Refusals as problem details (RFC 9457): a stable code, the sentence for people, and the facts that decided."""
+"""Refusals as problem details (RFC 9457): a stable code, a sentence, and the facts that decided."""
 
 import json
 from collections import defaultdict

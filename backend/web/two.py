@@ -1,4 +1,4 @@
-"""Acts of two people: the first asks and the act waits; a second who asks for the very same lets it happen."""
+"""Acts of two people: it waits when the first asks, and happens when a second asks for the very same."""
 
 from dataclasses import dataclass
 from datetime import timedelta

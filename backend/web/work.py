@@ -1,4 +1,4 @@
-"""One request, one unit of work; an effect and its answer are kept together, so a repeated request changes nothing."""
+"""One request, one unit of work; effect and answer are kept together, so a repetition changes nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

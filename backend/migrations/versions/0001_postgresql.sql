@@ -451,6 +451,13 @@ CREATE TABLE waiting_act (
 
 CREATE UNIQUE INDEX uq_waiting_act_open ON waiting_act (organisation, act, subject) WHERE ended_at IS NULL;
 
+CREATE TABLE worker_beat (
+    id INTEGER NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    is_listening BOOLEAN NOT NULL,
+    CONSTRAINT pk_worker_beat PRIMARY KEY (id)
+);
+
 CREATE TABLE loan (
     id VARCHAR(40) NOT NULL,
     borrower VARCHAR(66) NOT NULL,

@@ -1,0 +1,55 @@
+"""The API put together: every capability's routes, the ports they ask for, what surrounds each request."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import Engine
+
+from backend.app import health, metrics, reference
+from backend.app.bank import Bank
+from backend.app.describing import describe
+from backend.payments.rules import Rail
+from backend.web import routes as approvals
+from backend.web.ports import Ports, Times
+from backend.web.problems import install
+from backend.web.surroundings import Surroundings
+from iot_bridge.evidence.store import EvidenceStore
+
+ROUTERS: Final[Sequence[APIRouter]] = (approvals.router,)
+
+
+def create_api(bank: Bank) -> FastAPI:
+    """The API of one installation; any number of them may run on one database."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        bank.engine.dispose()
+
+    app = FastAPI(
+        title="Tallystick",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.ports = ports_of(bank)
+    for router in (*ROUTERS, health.router, metrics.router, reference.router):
+        app.include_router(router)
+    install(app)
+    app.add_middleware(Surroundings)
+    app.openapi_schema = describe(app)
+    return app
+
+
+def ports_of(bank: Bank) -> Ports:
+    """What routes may ask for."""
+    ports = Ports(bank, bank.settings, bank.desk, bank.signing, bank.sources, Times(bank.wall, bank.moment))
+    ports.offer(Engine, bank.engine)
+    ports.offer(EvidenceStore, bank.sources.store)
+    ports.offer(Rail, bank.rail)
+    return ports

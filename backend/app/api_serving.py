@@ -1,0 +1,50 @@
+"""The API's process: one uvicorn, told where to listen; says so in one JSON line once it does."""
+
+import json
+import socket
+
+import uvicorn
+
+from backend.app.api import create_api
+from backend.app.bank import Bank
+from backend.app.logs import log_as_json
+from backend.errors import Unavailable
+from backend.migrations import require_current
+from backend.settings import Settings
+
+
+class PortTaken(Unavailable):
+    """The API cannot listen there; another program has the port, or the address is not this machine's."""
+
+    code = "app.port_taken"
+
+
+def serve_api(settings: Settings, *, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; requests that have begun are finished first.
+
+    Args:
+        settings: of the installation.
+        host: address to listen on; put TLS in front of anything but loopback.
+        port: 0 takes a free one.
+
+    Raises:
+        PortTaken: somebody else listens there.
+        SchemaOutdated: the database has another form than this version needs.
+    """
+    log_as_json()
+    bank = Bank.open(settings)
+    require_current(bank.engine)
+    listening = _listen(host, port)
+    bound_host, bound_port = listening.getsockname()[:2]
+    config = uvicorn.Config(
+        create_api(bank), log_config=None, access_log=False, timeout_graceful_shutdown=10, server_header=False
+    )
+    print(json.dumps({"api": f"http://{bound_host}:{bound_port}"}), flush=True)  # noqa: T201 - the line others wait for
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=512, reuse_port=False)
+    except OSError as error:
+        raise PortTaken(host=host, port=port, why=error.strerror) from error
