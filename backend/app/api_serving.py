@@ -34,7 +34,7 @@ def serve_api(settings: Settings, *, host: str, port: int) -> None:
     log_as_json()
     bank = Bank.open(settings)
     require_current(bank.engine)
-    listening = _listen(host, port)
+    listening = listen(host, port)
     bound_host, bound_port = listening.getsockname()[:2]
     config = uvicorn.Config(
         create_api(bank), log_config=None, access_log=False, timeout_graceful_shutdown=10, server_header=False
@@ -43,7 +43,12 @@ def serve_api(settings: Settings, *, host: str, port: int) -> None:
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there already, so that nobody can come between choosing a port and using it.
+
+    Raises:
+        PortTaken: somebody else listens there.
+    """
     try:
         return socket.create_server((host, port), backlog=512, reuse_port=False)
     except OSError as error:

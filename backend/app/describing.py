@@ -8,7 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
-from backend.db import DatabaseNotDurable
+from backend.db import DatabaseContended, DatabaseUnavailable
 from backend.errors import TallystickError
 from backend.identity.credentials import CredentialRefused
 from backend.identity.permissions import Permission, PermissionMissing
@@ -69,7 +69,7 @@ def permission_of(route: RouteContext) -> Permission | None:
 
 def _complete(operation: dict[str, Any], route: RouteContext) -> None:
     """Add what every operation of its kind may answer, below what it says itself."""
-    common = list[type[TallystickError]]((RequestInvalid, DatabaseNotDurable))
+    common = list[type[TallystickError]]((RequestInvalid, DatabaseUnavailable))
     permission = permission_of(route)
     if operation.get("security"):
         common += [CredentialMissing, CredentialRefused]
@@ -77,7 +77,7 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
         common.append(PermissionMissing)
         operation["x-permission"] = permission.value
     if any(each.get("name") == IDEMPOTENCY for each in operation.get("parameters", [])):
-        common.append(KeyReused)
+        common += [KeyReused, DatabaseContended]
     if operation.get("requestBody"):
         common.append(BodyTooLarge)
     responses = operation["responses"]

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from backend.db import reading, transaction
+from backend.db import carry_out, reading
 from backend.errors import Invalid
 from backend.identity.permissions import Caller
 from backend.web.caller import current_caller
@@ -73,8 +73,7 @@ class Once:
         Raises:
             KeyReused: the key stands for another request.
         """
-        with transaction(self.engine) as session:
-            return self._answer(session, effect, status)
+        return carry_out(self.engine, lambda session: self._answer(session, effect, status))
 
     def _answer(self, session: Session, effect: Callable[[Session], BaseModel], status: int) -> Response:
         name = (self.caller.organisation, self.caller.principal, self.key)

@@ -1,5 +1,6 @@
 """The composed API: health, description, docs and figures."""
 
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backend.app.api import create_api
+from backend.app.api_serving import PortTaken, listen
 from backend.app.tables import beat
 from backend.db import transaction
 from backend.identity.actions import admit_person
@@ -75,3 +77,8 @@ def test_figures_are_for_those_who_may_read_them(api: TestClient, world: World) 
     assert figures.status_code == 200
     assert "tallystick_confirmed_block" in figures.text
     assert 'tallystick_requests_total{method="GET",route="/metrics",status="401"} ' in figures.text
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortTaken, match="127.0.0.1"):
+        listen("127.0.0.1", taken.getsockname()[1])
