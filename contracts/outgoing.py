@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS act (
     gas INTEGER NOT NULL, UNIQUE (sender, nonce));
 CREATE TABLE IF NOT EXISTS signed (
     number INTEGER PRIMARY KEY, key TEXT NOT NULL REFERENCES act, nonce INTEGER NOT NULL,
-    hash BLOB NOT NULL UNIQUE, raw BLOB NOT NULL, max_fee INTEGER NOT NULL, at REAL NOT NULL);
+    hash BLOB NOT NULL UNIQUE, raw BLOB NOT NULL, max_fee INTEGER NOT NULL, tip INTEGER NOT NULL,
+    at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS signed_by_key ON signed (key, number);
 """
 _FULL: Final = 2  # how SQLite reports `synchronous=FULL`
@@ -57,6 +58,7 @@ class Signed:
     hash: bytes
     raw: bytes
     max_fee: int
+    tip: int
     at: float
 
 
@@ -98,9 +100,9 @@ class Book:
     def attempts(self, key: str) -> list[Signed]:
         """Every attempt at an act, the newest last."""
         rows = self._connection.execute(
-            "SELECT nonce, hash, raw, max_fee, at FROM signed WHERE key = ? ORDER BY number", (key,)
+            "SELECT nonce, hash, raw, max_fee, tip, at FROM signed WHERE key = ? ORDER BY number", (key,)
         )
-        return [Signed(row[0], bytes(row[1]), bytes(row[2]), row[3], row[4]) for row in rows]
+        return [Signed(row[0], bytes(row[1]), bytes(row[2]), row[3], row[4], row[5]) for row in rows]
 
     def next_nonce(self, sender: str, on_chain: int) -> int:
         """The sender's first free nonce, when the chain knows of `on_chain` transactions of it."""
@@ -117,8 +119,8 @@ class Book:
             (entry.key, entry.sender, entry.nonce, entry.to, entry.data, entry.gas),
         )
         self._connection.execute(
-            "INSERT INTO signed (key, nonce, hash, raw, max_fee, at) VALUES (?, ?, ?, ?, ?, ?)",
-            (entry.key, signed.nonce, signed.hash, signed.raw, signed.max_fee, signed.at),
+            "INSERT INTO signed (key, nonce, hash, raw, max_fee, tip, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (entry.key, signed.nonce, signed.hash, signed.raw, signed.max_fee, signed.tip, signed.at),
         )
 
     def strike(self, key: str) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 
 from contracts.errors import LedgerError
 from contracts.outgoing import Book, Entry, Signed
@@ -26,7 +27,9 @@ from contracts.rpc import NodeRefused, Rpc
 
 GAS_MARGIN_PERCENT: Final = 125
 BUMP_PERCENT: Final = 125
-TIP_WEI: Final = 0
+MOST_TIP_WEI: Final = 20_000_000_000
+"""The most that is offered on top of the base fee, whatever a node would like to have."""
+NO_SUCH_METHOD: Final = -32601
 KNOWN_WORDS: Final = (
     "already known",
     "already imported",
@@ -73,6 +76,18 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Fee:
+    """What an attempt offers, in wei a unit of gas: at most in all, and of that to the block's maker."""
+
+    most: int
+    tip: int
+
+    def dearer(self) -> "Fee":
+        """A quarter more of both: nodes ask a tenth at least, of each, to replace what waits."""
+        return Fee(self.most * BUMP_PERCENT // 100 + 1, self.tip * BUMP_PERCENT // 100 + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The fate of an act, and where it is in the chain once it is."""
 
@@ -89,6 +104,7 @@ class Sender:
         self._lock = threading.RLock()
         self._chain_id = rpc.chain_id()
         self._book = Book(path, self._chain_id)
+        self._names_tips = True
 
     def send(self, act: Act, key: bytes) -> bytes:
         """Sign, keep and broadcast an act; its hash. The same key sends nothing new.
@@ -152,7 +168,9 @@ class Sender:
             found = self._in_block(attempts)
             if found is not None:
                 return found.tx_hash
-            fee = max(attempts[-1].max_fee * BUMP_PERCENT // 100 + 1, self._fee(self._rpc.block("latest")))
+            dearer = Fee(attempts[-1].max_fee, attempts[-1].tip).dearer()
+            asked = self._fee(self._rpc.block("latest"))
+            fee = Fee(max(dearer.most, asked.most), max(dearer.tip, asked.tip))
             signed = self._sign(entry, account, fee)
             with self._book.transaction():
                 self._book.keep(entry, signed)
@@ -197,7 +215,7 @@ class Sender:
         self._offer(signed.raw)
         return signed.hash
 
-    def _ask_for_terms(self, act: Act, sender: str) -> tuple[int, int, int]:
+    def _ask_for_terms(self, act: Act, sender: str) -> tuple[int, Fee, int]:
         """Gas, fee and the account's count as the chain has it; the dry run names a contract's refusal."""
         asked: list[tuple[str, Sequence[Any]]] = [
             ("eth_getBlockByNumber", ["latest", False]),
@@ -205,12 +223,12 @@ class Sender:
         ]
         if act.gas is None:
             message = {"from": sender, "data": "0x" + act.data.hex()} | ({"to": act.to} if act.to else {})
-            asked.append(("eth_estimateGas", [message]))
+            asked.append(("eth_estimateGas", [message, "latest"]))  # else some nodes count in what waits
         block, count, *estimate = self._rpc.batch(asked)
         gas = int(estimate[0], 16) * GAS_MARGIN_PERCENT // 100 if act.gas is None else act.gas
         return gas, self._fee(block), int(count, 16)
 
-    def _keep(self, act: Act, account: LocalAccount, *, gas: int, fee: int, on_chain: int) -> Signed:
+    def _keep(self, act: Act, account: LocalAccount, *, gas: int, fee: Fee, on_chain: int) -> Signed:
         """Take the next nonce, sign, and make both durable."""
         with self._book.transaction():
             nonce = self._book.next_nonce(account.address, on_chain)
@@ -219,21 +237,22 @@ class Sender:
             self._book.keep(entry, signed)
         return signed
 
-    def _sign(self, entry: Entry, account: LocalAccount, fee: int) -> Signed:
+    def _sign(self, entry: Entry, account: LocalAccount, fee: Fee) -> Signed:
         fields: dict[str, Any] = {
             "type": 2,
             "chainId": self._chain_id,
             "nonce": entry.nonce,
             "gas": entry.gas,
-            "maxFeePerGas": fee,
-            "maxPriorityFeePerGas": min(fee, TIP_WEI),
+            "maxFeePerGas": fee.most,
+            "maxPriorityFeePerGas": fee.tip,
             "value": 0,
             "data": entry.data,
         }
         if entry.to is not None:
-            fields["to"] = entry.to
+            fields["to"] = to_checksum_address(entry.to)  # some nodes give addresses in lower case
         signed = account.sign_transaction(fields)
-        return Signed(entry.nonce, bytes(signed.hash), bytes(signed.raw_transaction), fee, time.time())
+        raw = bytes(signed.raw_transaction)
+        return Signed(entry.nonce, bytes(signed.hash), raw, fee.most, fee.tip, time.time())
 
     def _offer(self, raw: bytes) -> None:
         """Broadcast bytes that may be known already; a node that refuses them as known is right."""
@@ -265,7 +284,19 @@ class Sender:
         except NodeRefused:
             return 0
 
-    @staticmethod
-    def _fee(block: dict[str, Any]) -> int:
-        """Twice the newest base fee: enough for six full blocks in a row."""
-        return int(block.get("baseFeePerGas", "0x0"), 16) * 2 + TIP_WEI
+    def _fee(self, block: dict[str, Any]) -> Fee:
+        """Twice the newest base fee, enough for six full blocks in a row, and the tip that the node names."""
+        tip = self._tip()
+        return Fee(int(block.get("baseFeePerGas", "0x0"), 16) * 2 + tip, tip)
+
+    def _tip(self) -> int:
+        """What the node would have on top; 0 where it names nothing."""
+        if not self._names_tips:
+            return 0
+        try:
+            return min(int(self._rpc.call("eth_maxPriorityFeePerGas"), 16), MOST_TIP_WEI)
+        except NodeRefused as refused:
+            if refused.facts.get("node_code") != NO_SUCH_METHOD:
+                raise
+        self._names_tips = False
+        return 0

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ledger import LedgerInTests, ledger_in_tests
+from tests.support.anvil import AnvilInTests, anvil_in_tests
+from tests.support.ledger import AnyLedger, LedgerInTests, ledger_in_tests
 from tests.support.postgres import (  # noqa: F401 - fixtures for tests of every part
     database,
     database_url,
@@ -18,8 +19,28 @@ from tests.support.postgres import (  # noqa: F401 - fixtures for tests of every
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Iterator[LedgerInTests]:
+def chain(chain_of_ours: LedgerInTests) -> LedgerInTests:
+    """The ledger of this test; a file whose tests hold on either says so by its own `chain`."""
+    return chain_of_ours
+
+
+@pytest.fixture
+def chain_of_ours(tmp_path: Path) -> Iterator[LedgerInTests]:
     """An embedded ledger for this test alone, sealing each transaction at once."""
     (tmp_path / "chain").mkdir()
     with ledger_in_tests(tmp_path / "chain") as ledger:
         yield ledger
+
+
+@pytest.fixture
+def anvil() -> Iterator[AnvilInTests]:
+    """A node that is not ours for this test alone, sealing each transaction a moment after it took it."""
+    with anvil_in_tests() as ledger:
+        yield ledger
+
+
+@pytest.fixture(params=["embedded", "anvil"])
+def either(request: pytest.FixtureRequest) -> AnyLedger:
+    """The embedded ledger and the outside node, in turn: what holds on one must hold on the other."""
+    ledger: AnyLedger = request.getfixturevalue("chain_of_ours" if request.param == "embedded" else "anvil")
+    return ledger

@@ -1,8 +1,8 @@
-"""The whole life of a receipt and its loan, on the EVM in this process and on the embedded node alike."""
+"""The whole life of a receipt and its loan, on the EVM in this process and on the nodes alike."""
 
 from iot_bridge.evidence.statement import name32
 from tests.contracts.conftest import COILS
-from tests.support.ledger import LedgerInTests
+from tests.support.ledger import AnyLedger
 from tests.support.ledger_life import DEPOSITOR, LENDER, LedgerLife, hash_of
 from tests.support.ledger_node import Node
 
@@ -33,5 +33,5 @@ def test_a_life_goes_from_intake_to_a_closed_loan(life: LedgerLife) -> None:
     live(life)
 
 
-def test_the_same_life_goes_the_same_way_on_the_embedded_node(chain: LedgerInTests) -> None:
-    live(LedgerLife.begin(Node(chain)))
+def test_the_same_life_goes_the_same_way_on_a_node(either: AnyLedger) -> None:
+    live(LedgerLife.begin(Node(either)))

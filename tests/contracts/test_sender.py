@@ -8,16 +8,21 @@ from typing import Any
 
 import pytest
 
-from backend.chain.embedded.methods import Methods
 from contracts.outgoing import BookOfAnotherChain
 from contracts.rpc import NodeRefused, NodeUnavailable, Reverted, Rpc
-from contracts.sender import Act, ActUnknown, Fate, KeyReused, Sender
-from tests.support.ledger import LedgerInTests, ledger_in_tests
+from contracts.sender import MOST_TIP_WEI, Act, ActUnknown, Fate, KeyReused, Outcome, Sender
+from tests.support.ledger import AnyLedger, ledger_in_tests
 
 # Takes any call and stops.
 ACCEPTS = bytes.fromhex("6001600c60003960016000f300")
 # Reverts with 32 bytes.
 REVERTS = bytes.fromhex("600a600c600039600a6000f3") + bytes.fromhex("60aa60005260206000fd")
+
+
+@pytest.fixture
+def chain(either: AnyLedger) -> AnyLedger:
+    """All of this holds on the embedded ledger and on a node that is not ours."""
+    return either
 
 
 class Faulty(Rpc):
@@ -46,18 +51,25 @@ class Faulty(Rpc):
         return result
 
 
-def count(chain: LedgerInTests, at: int = 0) -> int:
+def found(chain: AnyLedger, sender: Sender, key: str) -> Outcome:
+    """The outcome, once the node has sealed what it took."""
+    chain.quiet()
+    return sender.outcome(key)
+
+
+def count(chain: AnyLedger, at: int = 0) -> int:
+    chain.quiet()
     return int(chain.rpc.call("eth_getTransactionCount", chain.accounts[at].address, "latest"), 16)
 
 
-def made(chain: LedgerInTests, sender: Sender, code: bytes, name: str = "make") -> str:
+def made(chain: AnyLedger, sender: Sender, code: bytes, name: str = "make") -> str:
     sender.send(Act(name, None, code), chain.accounts[0].key)
-    receipt = sender.outcome(name).receipt
+    receipt = found(chain, sender, name).receipt
     assert receipt is not None
     return str(receipt["contractAddress"])
 
 
-def test_the_same_key_sends_once(chain: LedgerInTests, tmp_path: Path) -> None:
+def test_the_same_key_sends_once(chain: AnyLedger, tmp_path: Path) -> None:
     sender = Sender(chain.rpc, tmp_path / "out.sqlite")
     to = made(chain, sender, ACCEPTS)
     act = Act("pay", to, b"\x01")
@@ -69,19 +81,19 @@ def test_the_same_key_sends_once(chain: LedgerInTests, tmp_path: Path) -> None:
         sender.send(Act("pay", to, b"\x02"), chain.accounts[0].key)
 
 
-def test_a_refusal_is_named_before_anything_is_sent(chain: LedgerInTests, tmp_path: Path) -> None:
+def test_a_refusal_is_named_before_anything_is_sent(chain: AnyLedger, tmp_path: Path) -> None:
     sender = Sender(chain.rpc, tmp_path / "out.sqlite")
     to = made(chain, sender, REVERTS)
     with pytest.raises(Reverted):
         sender.send(Act("refused", to, b""), chain.accounts[0].key)
     assert count(chain) == 1
     with pytest.raises(ActUnknown):
-        sender.outcome("refused")
+        found(chain, sender, "refused")
 
 
 @pytest.mark.parametrize("fault", ["lost before", "lost after"])
 def test_an_outcome_that_is_not_known_is_resolved_by_asking(
-    chain: LedgerInTests, tmp_path: Path, fault: str
+    chain: AnyLedger, tmp_path: Path, fault: str
 ) -> None:
     node = Faulty(chain.url)
     sender = Sender(node, tmp_path / "out.sqlite")
@@ -91,26 +103,24 @@ def test_an_outcome_that_is_not_known_is_resolved_by_asking(
     with pytest.raises(NodeUnavailable):
         sender.send(act, chain.accounts[0].key)
     sender = Sender(node, tmp_path / "out.sqlite")
-    sender.outcome("pay")
-    assert sender.outcome("pay").fate is Fate.DONE
+    found(chain, sender, "pay")
+    assert found(chain, sender, "pay").fate is Fate.DONE
     sender.send(act, chain.accounts[0].key)
     assert count(chain) == 2
 
 
-def test_an_act_that_the_node_took_while_it_said_it_failed_is_sent(
-    chain: LedgerInTests, tmp_path: Path
-) -> None:
+def test_an_act_that_the_node_took_while_it_said_it_failed_is_sent(chain: AnyLedger, tmp_path: Path) -> None:
     node = Faulty(chain.url)
     sender = Sender(node, tmp_path / "out.sqlite")
     to = made(chain, sender, ACCEPTS)
     node.faults = ["taken and refused"]
     sender.send(Act("pay", to, b"\x01"), chain.accounts[0].key)
-    assert sender.outcome("pay").fate is Fate.DONE
+    assert found(chain, sender, "pay").fate is Fate.DONE
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_over_a_bad_line_and_through_restarts_each_act_is_done_exactly_once(
-    chain: LedgerInTests, tmp_path: Path, seed: int
+    chain: AnyLedger, tmp_path: Path, seed: int
 ) -> None:
     node = Faulty(chain.url)
     sender = Sender(node, tmp_path / "out.sqlite")
@@ -121,7 +131,7 @@ def test_over_a_bad_line_and_through_restarts_each_act_is_done_exactly_once(
         act = node.random.choice(waiting)
         with suppress(NodeUnavailable, NodeRefused):
             sender.send(act, chain.accounts[0].key)
-            if sender.outcome(act.key).fate is Fate.DONE:
+            if found(chain, sender, act.key).fate is Fate.DONE:
                 waiting.remove(act)
         if node.random.random() < 0.2:
             with suppress(NodeUnavailable):
@@ -131,56 +141,54 @@ def test_over_a_bad_line_and_through_restarts_each_act_is_done_exactly_once(
     assert sorted(inputs) == [f"0x{number:02x}" for number in range(12)]
 
 
-def test_threads_share_a_sender_and_leave_no_hole(chain: LedgerInTests, tmp_path: Path) -> None:
+def test_threads_share_a_sender_and_leave_no_hole(chain: AnyLedger, tmp_path: Path) -> None:
     sender = Sender(chain.rpc, tmp_path / "out.sqlite")
     to = made(chain, sender, ACCEPTS)
     acts = [Act(f"act-{number}", to, bytes([number])) for number in range(24)]
     with ThreadPoolExecutor(max_workers=6) as pool:
         list(pool.map(lambda act: sender.send(act, chain.accounts[1].key), acts))
-    assert {sender.outcome(act.key).fate for act in acts} == {Fate.DONE}
+    assert {found(chain, sender, act.key).fate for act in acts} == {Fate.DONE}
     assert count(chain, 1) == 24
 
 
 def test_an_act_whose_nonce_another_took_is_signed_anew_only_when_that_is_final(
-    chain: LedgerInTests, tmp_path: Path
+    chain: AnyLedger, tmp_path: Path
 ) -> None:
     node = Faulty(chain.url)
     sender = Sender(node, tmp_path / "out.sqlite")
     to = made(chain, sender, ACCEPTS)
-    chain.server.methods = Methods(chain.engine, finality_depth=2)
+    chain.call_final_after(2)
     node.faults = ["lost before"]
     act = Act("pay", to, b"\x01")
     with pytest.raises(NodeUnavailable):
         sender.send(act, chain.accounts[0].key)
     other = Sender(chain.rpc, tmp_path / "other.sqlite")
     other.send(Act("other", to, b"\x02"), chain.accounts[0].key)
-    assert sender.outcome("pay").fate is Fate.WAITING
+    assert found(chain, sender, "pay").fate is Fate.WAITING
     sender.send(act, chain.accounts[0].key)
     assert count(chain) == 2
     chain.seal(2)
-    assert sender.outcome("pay").fate is Fate.DISPLACED
+    assert found(chain, sender, "pay").fate is Fate.DISPLACED
     sender.send(act, chain.accounts[0].key)
-    assert sender.outcome("pay").fate is Fate.DONE
+    assert found(chain, sender, "pay").fate is Fate.DONE
     assert count(chain) == 3
 
 
-def test_a_book_belongs_to_one_chain(chain: LedgerInTests, tmp_path: Path) -> None:
+def test_a_book_belongs_to_one_chain(chain: AnyLedger, tmp_path: Path) -> None:
     Sender(chain.rpc, tmp_path / "out.sqlite")
     (tmp_path / "another").mkdir()
     with ledger_in_tests(tmp_path / "another", chain_id=4_711) as another, pytest.raises(BookOfAnotherChain):
         Sender(another.rpc, tmp_path / "out.sqlite")
 
 
-def test_an_act_that_fails_in_its_block_is_told_from_one_that_waits(
-    chain: LedgerInTests, tmp_path: Path
-) -> None:
+def test_an_act_that_fails_in_its_block_is_told_from_one_that_waits(chain: AnyLedger, tmp_path: Path) -> None:
     sender = Sender(chain.rpc, tmp_path / "out.sqlite")
     to = made(chain, sender, REVERTS)
     sender.send(Act("blind", to, b"", gas=100_000), chain.accounts[0].key)
-    assert sender.outcome("blind").fate is Fate.FAILED
+    assert found(chain, sender, "blind").fate is Fate.FAILED
 
 
-def test_each_sender_has_its_own_sequence_without_holes(chain: LedgerInTests, tmp_path: Path) -> None:
+def test_each_sender_has_its_own_sequence_without_holes(chain: AnyLedger, tmp_path: Path) -> None:
     sender = Sender(chain.rpc, tmp_path / "out.sqlite")
     to = made(chain, sender, ACCEPTS)
     for number in range(5):
@@ -189,36 +197,36 @@ def test_each_sender_has_its_own_sequence_without_holes(chain: LedgerInTests, tm
     assert count(chain, 1) == count(chain, 2) == 5
 
 
-def test_a_transaction_the_node_will_not_take_leaves_no_hole(chain: LedgerInTests, tmp_path: Path) -> None:
+def test_a_transaction_the_node_will_not_take_leaves_no_hole(chain: AnyLedger, tmp_path: Path) -> None:
     sender = Sender(chain.rpc, tmp_path / "out.sqlite")
     to = made(chain, sender, ACCEPTS)
     with pytest.raises(NodeRefused):
         sender.send(Act("too much", to, b"", gas=10**9), chain.accounts[0].key)
     sender.send(Act("after", to, b"\x01"), chain.accounts[0].key)
-    assert sender.outcome("after").fate is Fate.DONE
+    assert found(chain, sender, "after").fate is Fate.DONE
 
 
-def test_a_stuck_act_is_replaced_under_its_own_nonce(chain: LedgerInTests, tmp_path: Path) -> None:
+def test_a_stuck_act_is_replaced_under_its_own_nonce(chain: AnyLedger, tmp_path: Path) -> None:
     sender = Sender(chain.rpc, tmp_path / "out.sqlite")
     to = made(chain, sender, ACCEPTS)
-    chain.server.holds_back = True
+    chain.hold_back()
     sender.send(Act("slow", to, b"\x01"), chain.accounts[0].key)
-    assert sender.outcome("slow").fate is Fate.WAITING
+    assert found(chain, sender, "slow").fate is Fate.WAITING
     dearer = sender.replace("slow", chain.accounts[0].key)
-    chain.server.holds_back = False
+    chain.let_go()
     chain.seal()
-    outcome = sender.outcome("slow")
+    outcome = found(chain, sender, "slow")
     assert (outcome.fate, outcome.tx_hash) == (Fate.DONE, dearer)
     assert sender.replace("slow", chain.accounts[0].key) == dearer
     assert count(chain) == 2
 
 
 def test_only_the_act_that_is_next_is_hastened_and_only_when_it_has_waited(
-    chain: LedgerInTests, tmp_path: Path
+    chain: AnyLedger, tmp_path: Path
 ) -> None:
     sender = Sender(chain.rpc, tmp_path / "out.sqlite")
     to = made(chain, sender, ACCEPTS)
-    chain.server.holds_back = True
+    chain.hold_back()
     for name in ("first", "second"):
         sender.send(Act(name, to, name.encode()), chain.accounts[0].key)
     key = chain.accounts[0].key
@@ -226,5 +234,35 @@ def test_only_the_act_that_is_next_is_hastened_and_only_when_it_has_waited(
     assert not sender.hasten("second", key, after_s=0)
     assert sender.hasten("first", key, after_s=0)
     chain.seal()
-    assert [sender.outcome(name).fate for name in ("first", "second")] == [Fate.DONE, Fate.DONE]
+    assert [found(chain, sender, name).fate for name in ("first", "second")] == [Fate.DONE, Fate.DONE]
     assert count(chain) == 3
+
+
+class Asking(Rpc):
+    """A node that would like to have a tip, or knows no tips."""
+
+    tip: int | None = None
+
+    def call(self, method: str, *params: Any) -> Any:
+        if method != "eth_maxPriorityFeePerGas":
+            return super().call(method, *params)
+        if self.tip is None:
+            raise NodeRefused(method=method, node_code=-32601, said="Method not found")
+        return hex(self.tip)
+
+
+@pytest.mark.parametrize(
+    ("named", "given"), [(None, 0), (0, 0), (7, 7), (MOST_TIP_WEI * 1_000, MOST_TIP_WEI)]
+)
+def test_the_tip_is_what_the_node_names_and_never_without_bound(
+    chain: AnyLedger, tmp_path: Path, named: int | None, given: int
+) -> None:
+    node = Asking(chain.url)
+    node.tip = named
+    sender = Sender(node, tmp_path / "out.sqlite")
+    to = made(chain, sender, ACCEPTS)
+    tx_hash = found(chain, sender, "make").tx_hash
+    sent = chain.rpc.call("eth_getTransactionByHash", "0x" + tx_hash.hex())
+    assert int(sent["maxPriorityFeePerGas"], 16) == given
+    sender.send(Act("pay", to.lower(), b"\x01"), chain.accounts[0].key)
+    assert found(chain, sender, "pay").fate is Fate.DONE

@@ -1,4 +1,7 @@
-"""An embedded ledger for tests: real blocks over JSON-RPC, sealed at once, on a clock tests may advance."""
+"""An embedded ledger for tests: real blocks over JSON-RPC, sealed at once, on a clock tests may advance.
+
+`AnyLedger` is what tests ask of a node, so that a test holds on this one and on `tests.support.anvil` alike.
+"""
 
 import threading
 import time
@@ -6,17 +9,44 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from backend.chain.embedded.engine import Engine, Genesis
+from backend.chain.embedded.methods import Methods
 from backend.chain.embedded.process import WEI_EACH
 from backend.chain.embedded.server import LedgerServer
 from contracts.rpc import Rpc
 
 FUNDED = 24
 CHAIN_ID = 31_337_000
+
+
+class AnyClock(Protocol):
+    """The least time of the next block; a test may let it run ahead."""
+
+    def __call__(self) -> int: ...
+    def advance(self, seconds: int) -> None: ...
+
+
+class AnyLedger(Protocol):
+    """A running node for tests: its URL, a client, and accounts that can pay."""
+
+    rpc: Rpc
+    accounts: list[LocalAccount]
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def clock(self) -> AnyClock: ...
+    def seal(self, blocks: int = 1) -> None: ...
+    def quiet(self) -> None: ...
+    def hold_back(self) -> None: ...
+    def let_go(self) -> None: ...
+    def lose_waiting(self) -> None: ...
+    def call_final_after(self, blocks: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -56,6 +86,26 @@ class LedgerInTests:
         """Seal that many blocks more, empty where nothing waits."""
         for _ in range(blocks):
             assert self.engine.seal() is not None
+
+    def quiet(self) -> None:
+        """Nothing waits here that is not held back."""
+
+    def hold_back(self) -> None:
+        """From now on what is sent waits for `seal`."""
+        self.server.holds_back = True
+
+    def let_go(self) -> None:
+        """From now on each transaction is sealed at once again."""
+        self.server.holds_back = False
+
+    def lose_waiting(self) -> None:
+        """Forget what waits, as a node does that restarts without its pool."""
+        for waiting, _ in self.engine.index.pool():
+            self.engine.index.drop(waiting)
+
+    def call_final_after(self, blocks: int) -> None:
+        """Let `finalized` lie that far behind the newest block."""
+        self.server.methods = Methods(self.engine, finality_depth=blocks)
 
 
 @contextmanager

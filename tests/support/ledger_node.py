@@ -1,18 +1,23 @@
-"""The embedded node as what a life on the ledger needs; names are its funded accounts, as they come up."""
+"""A node as what a life on the ledger needs; names are its funded accounts, as they come up."""
 
+import time
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from eth_account import Account
 
 from tests.support.evm import NOBODY, Mined
-from tests.support.ledger import LedgerInTests
+from tests.support.ledger import AnyLedger
+
+PATIENCE_S: Final = 30.0
+POLL_S: Final = 0.001
 
 
 @dataclass(slots=True)
 class Node:
     """A node whose accounts act; each act is in a block of its own before the call returns."""
 
-    ledger: LedgerInTests
+    ledger: AnyLedger
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -64,7 +69,7 @@ class Node:
             "data": data,
         } | ({"to": to} if to else {})
         raw = account.sign_transaction(fields).raw_transaction
-        receipt = rpc.call("eth_getTransactionReceipt", rpc.call("eth_sendRawTransaction", "0x" + raw.hex()))
+        receipt = self._receipt(rpc.call("eth_sendRawTransaction", "0x" + raw.hex()))
         assert receipt["status"] == "0x1"
         return Mined(
             block=int(receipt["blockNumber"], 16),
@@ -78,6 +83,14 @@ class Node:
                 for each in receipt["logs"]
             ),
         )
+
+    def _receipt(self, tx_hash: str) -> dict[str, Any]:
+        """The receipt, once the node has sealed: some do so a moment after they took a transaction."""
+        until = time.monotonic() + PATIENCE_S
+        while (receipt := self.ledger.rpc.call("eth_getTransactionReceipt", tx_hash)) is None:
+            assert time.monotonic() < until, "the node does not seal what it took"
+            time.sleep(POLL_S)
+        return dict(receipt)
 
     def call(self, to: str, data: bytes, *, sender: str = NOBODY) -> bytes:
         """What a call returns in the newest block.

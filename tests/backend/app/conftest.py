@@ -25,7 +25,7 @@ from iot_bridge.evidence.message import StatementMessage
 from iot_bridge.evidence.signature import LocalKey
 from iot_bridge.evidence.statement import name32
 from tests.backend.edge import Device, Site, crossing, id_of, movement, ticket
-from tests.support.ledger import LedgerInTests
+from tests.support.ledger import AnyLedger
 from tests.support.ledger_life import BRIDGE, DEPOSITOR, INSPECTOR, LENDER, OPERATOR, SITE, YEAR_S, LedgerLife
 from tests.support.ledger_node import Node
 
@@ -132,7 +132,7 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def settings(chain: LedgerInTests, life: LedgerLife, tmp_path: Path, port: int) -> Settings:
+def settings(chain: AnyLedger, life: LedgerLife, tmp_path: Path, port: int) -> Settings:
     deployment, keystore = tmp_path / "deployment.json", tmp_path / "keys"
     life.ledger.deployment.save(deployment)
     for name in (DEPOSITOR, OPERATOR, LENDER, *OFFICERS, "witness"):
@@ -151,7 +151,7 @@ def settings(chain: LedgerInTests, life: LedgerLife, tmp_path: Path, port: int) 
 
 
 @pytest.fixture
-def life(chain: LedgerInTests) -> LedgerLife:
+def life(chain: AnyLedger) -> LedgerLife:
     """A ledger with everybody enrolled and the site's log open."""
     return LedgerLife.begin(Node(chain))
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine
 from sqlmodel import SQLModel, select
 
@@ -18,6 +19,7 @@ from backend.receipts import projection as receipts
 from backend.receipts import tables as receiving
 from tests.backend.app.conftest import World
 from tests.backend.app.test_a_receipt_lives import COILS, ONE, issued, ordered, pledged
+from tests.support.ledger import AnyLedger
 from tests.support.ledger_life import OPERATOR
 
 PROJECTED = (
@@ -37,6 +39,12 @@ PROJECTED = (
     pledging.RecordedLoanEventRow,
     evidence.SpentRow,
 )
+
+
+@pytest.fixture
+def chain(either: AnyLedger) -> AnyLedger:
+    """The whole bank works on the embedded ledger and on a node that is not ours."""
+    return either
 
 
 def contents(engine: Engine, table: type[SQLModel]) -> list[dict[str, object]]:

@@ -13,6 +13,7 @@ from contracts.deploy import Deployment, Governance, check
 from contracts.keystore import Keystore
 from contracts.node_deployer import NodeReader
 from contracts.rpc import Rpc
+from tests.support.anvil import AnvilInTests
 from tests.support.ledger import LedgerInTests
 
 NAMES = ("deployer", "admin", "enroller", "guardian")
@@ -71,3 +72,14 @@ def test_who_shall_govern_is_named_by_a_checksummed_address(
         deploy_ledger(
             chain.url, keys=keys, signer="deployer", governance=governance, out=tmp_path / "deployment.json"
         )
+
+
+def test_contracts_come_up_on_a_node_that_is_not_ours_and_stand_as_declared(
+    anvil: AnvilInTests, keys: Keystore, tmp_path: Path
+) -> None:
+    anvil.fund([keys.address("deployer")])
+    governance = Governance(*(keys.address(name) for name in NAMES[1:]), delay_s=3600)
+    out = tmp_path / "deployment.json"
+    deployment = deploy_ledger(anvil.url, keys=keys, signer="deployer", governance=governance, out=out)
+    check(NodeReader(anvil.rpc), deployment)
+    assert Deployment.load(out) == deployment

@@ -19,7 +19,14 @@ from contracts.keystore import KeyUnknown
 from contracts.rpc import NodeRefused, Rpc
 from contracts.sender import Act as Outgoing
 from contracts.sender import Sender
-from tests.support.ledger import LedgerInTests
+from tests.support.anvil import FINAL_AFTER
+from tests.support.ledger import AnyLedger
+
+
+@pytest.fixture
+def chain(either: AnyLedger) -> AnyLedger:
+    """All of this holds on the embedded ledger and on a node that is not ours."""
+    return either
 
 
 class Moody(Rpc):
@@ -38,7 +45,7 @@ class TestBank:
 
     __test__ = False
 
-    def __init__(self, chain: LedgerInTests, folder: Path) -> None:
+    def __init__(self, chain: AnyLedger, folder: Path) -> None:
         self.chain = chain
         self.folder = folder
         self.node = Moody(chain.url)
@@ -48,6 +55,7 @@ class TestBank:
         manager = load("AccessManager")
         made = Outgoing("deploy", None, manager.construct([chain.accounts[0].address]))
         self.sender.send(made, chain.accounts[0].key)
+        chain.quiet()
         receipt = self.sender.outcome("deploy").receipt
         assert receipt is not None
         self.address = receipt["contractAddress"]
@@ -70,6 +78,7 @@ class TestBank:
     def settle(self) -> None:
         for _ in range(3):
             self.outbox.step()
+            self.chain.seal(FINAL_AFTER)
             self.follower.catch_up()
 
     def label(self, role: int, *, signer: str = "account-0", key: str = "label") -> None:
@@ -88,18 +97,20 @@ class TestBank:
             return act(session, key).state
 
     def sent(self) -> int:
+        self.chain.quiet()
         account = self.chain.accounts[0].address
         return int(self.chain.rpc.call("eth_getTransactionCount", account, "latest"), 16)
 
 
 @pytest.fixture
-def bank(chain: LedgerInTests, tmp_path: Path) -> TestBank:
+def bank(chain: AnyLedger, tmp_path: Path) -> TestBank:
     return TestBank(chain, tmp_path)
 
 
 def test_an_act_is_confirmed_only_when_its_block_was_followed(bank: TestBank) -> None:
     bank.label(7)
     bank.outbox.step()
+    bank.chain.seal(FINAL_AFTER)
     bank.outbox.step()
     assert bank.state() is ActState.SENT
     bank.follower.catch_up()
@@ -171,7 +182,7 @@ def test_an_act_whose_key_is_missing_waits_and_holds_up_no_other(bank: TestBank)
 
 
 def test_a_sent_act_that_waits_too_long_is_offered_at_a_higher_fee(bank: TestBank) -> None:
-    bank.chain.server.holds_back = True
+    bank.chain.hold_back()
     bank.label(7)
     bank.outbox.step()
     first = bank.sender.outcome("label").tx_hash
@@ -184,7 +195,7 @@ def test_a_sent_act_that_waits_too_long_is_offered_at_a_higher_fee(bank: TestBan
 
 
 def test_an_act_that_fails_in_its_block_is_refused_by_the_contract_s_own_name(bank: TestBank) -> None:
-    bank.chain.server.holds_back = True
+    bank.chain.hold_back()
     with transaction(bank.engine) as session:
         intend(
             session,
@@ -207,12 +218,11 @@ def test_an_act_that_fails_in_its_block_is_refused_by_the_contract_s_own_name(ba
 
 
 def test_a_displaced_act_is_done_after_all_and_once(bank: TestBank) -> None:
-    bank.chain.server.holds_back = True
+    bank.chain.hold_back()
     bank.label(7)
     bank.outbox.step()
-    (waiting, _), *_ = bank.chain.engine.index.pool()
-    bank.chain.engine.index.drop(waiting)
-    bank.chain.server.holds_back = False
+    bank.chain.lose_waiting()
+    bank.chain.let_go()
     other = Sender(bank.chain.rpc, bank.folder / "other.sqlite")
     other.send(Outgoing("other", bank.chain.accounts[1].address, b""), bank.key("account-0"))
     bank.settle()
