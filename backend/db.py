@@ -156,17 +156,15 @@ def open_database(url: str, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
 
     Raises:
         DatabaseNotDurable: SQLite would not take those settings (an in-memory database never does).
+        DatabaseUnavailable: the SQLite file cannot be opened now; a server is asked later.
     """
     if make_url(url).get_backend_name() != "sqlite":
-        asked = f"-c lock_timeout={int(patience_s * 1000)} -c synchronous_commit=on -c timezone=UTC"
-        alive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-        reach = {"connect_timeout": CONNECT_TIMEOUT_S, "tcp_user_timeout": 10_000, **alive}
-        connect = {"options": asked, "target_session_attrs": "read-write", **reach}
+        connect = _postgresql_connection(patience_s)
         return create_engine(url, isolation_level="SERIALIZABLE", pool_pre_ping=True, connect_args=connect)
     engine = create_engine(url, connect_args={"timeout": patience_s, "isolation_level": None})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    with engine.connect():
+    with naming_troubles(), engine.connect():
         return engine
 
 
@@ -187,7 +185,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
         DatabaseUnavailable: the database does not answer; if it fell silent during the commit, nobody knows
             whether that was done, so whoever asks again must be able to ask twice.
     """
-    with _named(), Session(engine, expire_on_commit=False) as session, session.begin():
+    with naming_troubles(), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
@@ -229,12 +227,12 @@ def reading(engine: Engine) -> Iterator[Session]:
         DatabaseUnavailable: the database does not answer.
     """
     viewer = engine.execution_options(**_VIEW[engine.dialect.name])
-    with _named(), Session(viewer, expire_on_commit=False) as session:
+    with naming_troubles(), Session(viewer, expire_on_commit=False) as session:
         yield session
 
 
 @contextmanager
-def _named() -> Iterator[None]:
+def naming_troubles() -> Iterator[None]:
     """Give the database's own troubles their names; what it refuses by a constraint passes as it is."""
     try:
         yield
@@ -289,6 +287,27 @@ def append_only(model: type[SQLModel]) -> None:
         for statement in statements:
             refusal = DDL(statement)  # type: ignore[no-untyped-call] # SQLAlchemy leaves it unannotated
             event.listen(table, "after_create", refusal.execute_if(dialect=dialect))
+
+
+def _postgresql_connection(patience_s: float) -> dict[str, Any]:
+    """How a server is connected to: it takes writes, and each end notices when the other is gone."""
+    asked = {
+        "lock_timeout": int(patience_s * 1000),
+        "synchronous_commit": "on",
+        "timezone": "UTC",
+        "tcp_keepalives_idle": 5,
+        "tcp_keepalives_interval": 2,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
+    ours = {name.removeprefix("tcp_"): asked[name] for name in asked if name.startswith("tcp_keepalives")}
+    return {
+        "options": " ".join(f"-c {name}={value}" for name, value in asked.items()),
+        "target_session_attrs": "read-write",
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": asked["tcp_user_timeout"],
+        **ours,
+    }
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -13,16 +13,18 @@ from datetime import date
 from typing import Final
 
 import structlog
+from sqlmodel import Session
 
 from backend.app.bank import Bank
 from backend.app.logs import log_as_json
 from backend.app.reactions import BankReactions
 from backend.chain.follower import Follower
 from backend.chain.outbox import Outbox
-from backend.db import reading, transaction
+from backend.db import DatabaseUnavailable, carry_out, reading
 from backend.errors import Unavailable
 from backend.evidence.intake import Intake
 from backend.evidence.subscriber import BrokerAddress, Subscriber
+from backend.leading import ASK_EVERY_S, Lead, lead_of, stand_by
 from backend.loans.actions import booking
 from backend.migrations import require_current
 from backend.payments.worker import PaymentWorker
@@ -51,6 +53,7 @@ class Service:
         self._watch = bank.watch
         self._accrued_to = date.min
         self._next_review = 0.0
+        self._database_gone = False
         self._follower = Follower(bank.rpc, bank.engine, bank.followed, self._reactions.projectors())
         sender = Sender(bank.rpc, bank.settings.data / "outgoing.sqlite")
         addresses = bank.deployment.addresses
@@ -76,7 +79,7 @@ class Service:
         self.ear.stop()
 
     def step(self) -> None:
-        """Each part's next step. A node that does not answer now is waited for; a broken promise is not.
+        """Each part's next step. A silent node or database is waited for; a broken promise is not.
 
         Raises:
             EarStopped: a statement could not be committed.
@@ -85,6 +88,18 @@ class Service:
         """
         if self.ear.failure is not None:
             raise EarStopped(why=str(self.ear.failure)) from self.ear.failure
+        try:
+            self._step()
+        except DatabaseUnavailable as trouble:
+            if not self._database_gone:
+                log.warning("database_unavailable", why=str(trouble))
+            self._database_gone = True
+        else:
+            if self._database_gone:
+                log.info("database_back")
+            self._database_gone = False
+
+    def _step(self) -> None:
         for part in (self._follower.step, self._examine, self._outbox.step):
             self._while_node_answers(part)
         self._payments.step(self._bank.moment())
@@ -96,19 +111,25 @@ class Service:
         with reading(self._bank.engine) as session:
             wanted = sorted(self._mirror.wanted_blocks(session))
         blocks = [self._bank.block_at(number) for number in wanted]
-        with transaction(self._bank.engine) as session:
+
+        def judge(session: Session) -> None:
             self._mirror.remember_blocks(session, blocks)
             for finding in self._mirror.examine(session, self._bank.wall.now()):
                 self._reactions.on_finding(session, finding)
 
+        carry_out(self._bank.engine, judge)
+
     def _sweep(self) -> None:
         """What follows from time alone: unmatched exits, and interest when a business day has ended."""
-        with transaction(self._bank.engine) as session:
+        at = self._bank.moment()
+
+        def sweep(session: Session) -> None:
             for alert in self._watch.expire(session, self._bank.wall.now()):
                 self._reactions.review_site(session, alert.site)
-            at = self._bank.moment()
             if at.today != self._accrued_to:
                 booking.accrue_day(session, at=at)
+
+        carry_out(self._bank.engine, sweep)
         self._accrued_to = at.today
 
     def _review(self) -> None:
@@ -119,8 +140,7 @@ class Service:
         begun = time.monotonic()
         if begun < self._next_review:
             return
-        with transaction(self._bank.engine) as session:
-            self._reactions.review_live(session)
+        carry_out(self._bank.engine, self._reactions.review_live)
         took = time.monotonic() - begun
         self._next_review = begun + max(REVIEW_EVERY_S, 5 * took)
 
@@ -146,7 +166,9 @@ class Service:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; prints one JSON line once the bank listens.
+    """Serve until SIGTERM or SIGINT; prints one JSON line whenever the bank begins to listen.
+
+    One process acts on a database at a time; a second stands by until the first is gone.
 
     Raises:
         EarStopped: or another reason for which the bank would rather stop than go on.
@@ -156,18 +178,32 @@ def serve(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ending.set())
     bank = Bank.open(settings)
-    require_current(bank.engine)
-    service = Service(bank)
-    service.start()
-    print(json.dumps({"serving": settings.bank, "chain_id": bank.deployment.chain_id}), flush=True)  # noqa: T201 - the line others wait for
+    lead = lead_of(bank.engine)
     try:
-        while not ending.is_set():
-            begun = time.monotonic()
-            service.step()
-            ending.wait(max(0.0, settings.poll_s - (time.monotonic() - begun)))
+        while stand_by(lead, ending):
+            _act(bank, lead, ending)
     except LedgerError as error:
         log.exception("ledger_failed", code=error.code)
         raise
     finally:
-        service.stop()
+        lead.resign()
         bank.engine.dispose()
+
+
+def _act(bank: Bank, lead: Lead, ending: threading.Event) -> None:
+    """Act for the bank until the lead is lost or the process ends; a database may go away."""
+    service = Service(bank)
+    try:
+        require_current(bank.engine)
+        service.start()
+        said = {"serving": bank.settings.bank, "chain_id": bank.deployment.chain_id}
+        print(json.dumps(said), flush=True)  # noqa: T201 - the line others wait for
+        while not ending.is_set() and lead.holds():
+            begun = time.monotonic()
+            service.step()
+            ending.wait(max(0.0, bank.settings.poll_s - (time.monotonic() - begun)))
+    except DatabaseUnavailable as trouble:
+        log.warning("database_unavailable", why=str(trouble))
+        ending.wait(ASK_EVERY_S)
+    finally:
+        service.stop()

@@ -9,6 +9,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -29,7 +30,7 @@ from backend.chain.tables import (
     logs_between,
     position,
 )
-from backend.db import reading, transaction
+from backend.db import carry_out, reading
 from contracts.artifacts import Artifact
 from contracts.rpc import NodeUnavailable, Rpc
 
@@ -38,7 +39,9 @@ TAIL_BLOCKS: Final = 32
 BACK_AT_ONCE: Final = 64
 log = structlog.get_logger(__name__)
 Projector = Callable[[Session, LedgerEvent], None]
-"""Brings a projection up to a confirmed event; ignores events that are not its own."""
+"""Brings a projection up to a confirmed event; ignores events that are not its own.
+
+It changes nothing but through the session, since a unit of work that was overtaken is carried out again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +90,29 @@ class Follower:
             NodeUnavailable: the node does not answer, is behind us or contradicts itself.
             ReorganisedBelowFinality: the ledger broke its promise.
             LogsWithheld: the node keeps logs back.
+            DatabaseUnavailable: the database does not answer.
         """
         standing = self._standing()
         final, newest = self._fetcher.heads()
         move = self._look(standing, final, newest)
         if move is None or (move == STAY and min(standing.seen, final.number) <= standing.projected):
             return 0
-        with transaction(self._engine) as session:
-            cursor = cursor_row(session, self._followed.start_block)
-            if (cursor.seen, cursor.projected) != (standing.seen, standing.projected):
-                return 0  # another follower was quicker
-            if move.back_to is not None:
-                self._go_back(session, cursor, move.back_to)
-            _remember(session, cursor, move.stretch, final)
-            self._project(session, cursor, final)
-            return abs(cursor.seen - standing.seen) + (move.back_to is not None)
+        return carry_out(self._engine, partial(self._take, standing=standing, move=move, final=final))
 
     def catch_up(self) -> None:
         """Step until nothing new is there."""
         while self.step():
             pass
+
+    def _take(self, session: Session, *, standing: Standing, move: Move, final: Header) -> int:
+        cursor = cursor_row(session, self._followed.start_block)
+        if (cursor.seen, cursor.projected) != (standing.seen, standing.projected):
+            return 0  # another follower was quicker
+        if move.back_to is not None:
+            self._go_back(session, cursor, move.back_to)
+        _remember(session, cursor, move.stretch, final)
+        self._project(session, cursor, final)
+        return abs(cursor.seen - standing.seen) + (move.back_to is not None)
 
     def _standing(self) -> Standing:
         with reading(self._engine) as session:

@@ -11,10 +11,11 @@ from typing import Final, Protocol
 
 import structlog
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from backend.chain.rules import ActState
 from backend.chain.tables import ActRow, acts_in, has_logs_of, projected_to
-from backend.db import reading, transaction
+from backend.db import carry_out, reading
 from contracts.errors import LedgerError
 from contracts.rpc import NodeRefused, NodeUnavailable, Reverted, Rpc
 from contracts.sender import Act as Outgoing
@@ -146,13 +147,15 @@ class Outbox:
         self._move(row, ActState.REFUSED, refusal=name, refusal_facts=facts)
 
     def _move(self, row: ActRow, state: ActState, **changes: object) -> None:
-        with transaction(self._engine) as session:
+        def move(session: Session) -> None:
             held = session.get_one(ActRow, row.id)
             if held.state != row.state:
                 return  # another worker was quicker
             held.state = state.value
             for name, value in changes.items():
                 setattr(held, name, value)
+
+        carry_out(self._engine, move)
 
 
 def _is_of_the_contract(refused: Reverted | NodeRefused) -> bool:

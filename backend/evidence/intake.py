@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 import structlog
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from backend.clock import Clock
-from backend.db import to_hex, transaction
+from backend.db import carry_out, to_hex
 from backend.errors import TallystickError
 from backend.evidence.actions import take_statement, vouched_head
 from backend.evidence.findings import gap_finding, keep_refused, record_finding
@@ -25,7 +27,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reactions:
-    """What other capabilities do in the same unit of work when something was taken or found."""
+    """What other capabilities do in the same unit of work when something was taken or found.
+
+    They change nothing but through the session: a unit that was overtaken is carried out again.
+    """
 
     on_taken: Callable[[Session, Taken], None]
     on_finding: Callable[[Session, Finding], None]
@@ -45,7 +50,8 @@ class Intake:
         """Commit what follows from a message; the signed acknowledgement to send, None when it was refused.
 
         A refused message is kept with its reason in a unit of work of its own. Whatever else is raised means
-        that nothing was committed.
+        that nothing was committed, save `DatabaseUnavailable`: then nobody knows, and the message may be
+        received again, since a statement that was taken is known by its id.
         """
         try:
             message = _parsed(payload)
@@ -56,19 +62,7 @@ class Intake:
 
     def _take(self, message: StatementMessage) -> Reply:
         now = self.clock.now()
-        with transaction(self.engine) as session:
-            try:
-                taken = take_statement(session, message, domain=self.domain, now=now)
-            except TallystickError as error:
-                raise _Refused(error) from error
-            if taken.outcome is not Outcome.DUPLICATE:
-                self._react(session, taken)
-            said = Acknowledgement(
-                site=message.site,
-                id=taken.statement.id,
-                index=taken.statement.log_index,
-                **vouched_head(session, taken.statement),
-            )
+        taken, said = carry_out(self.engine, partial(self._take_within, message=message, now=now))
         log.info(
             "statement_taken",
             outcome=taken.outcome.value,
@@ -79,6 +73,23 @@ class Intake:
         signed = acknowledge(said, self.witness, self.domain)
         return Reply(acknowledgements_topic(message.site), signed.to_bytes())
 
+    def _take_within(
+        self, session: Session, *, message: StatementMessage, now: datetime
+    ) -> tuple[Taken, Acknowledgement]:
+        try:
+            taken = take_statement(session, message, domain=self.domain, now=now)
+        except TallystickError as error:
+            raise _Refused(error) from error
+        if taken.outcome is not Outcome.DUPLICATE:
+            self._react(session, taken)
+        said = Acknowledgement(
+            site=message.site,
+            id=taken.statement.id,
+            index=taken.statement.log_index,
+            **vouched_head(session, taken.statement),
+        )
+        return taken, said
+
     def _react(self, session: Session, taken: Taken) -> None:
         self.reactions.on_taken(session, taken)
         if taken.gap is not None:
@@ -88,12 +99,14 @@ class Intake:
 
     def _keep(self, topic: str, payload: bytes, reason: TallystickError) -> None:
         log.warning("statement_refused", topic=topic, code=reason.code, **reason.facts)
-        with transaction(self.engine) as session:
-            finding = keep_refused(
-                session, topic=topic, payload=payload, refusal=reason, now=self.clock.now()
-            )
+        now = self.clock.now()
+
+        def keep(session: Session) -> None:
+            finding = keep_refused(session, topic=topic, payload=payload, refusal=reason, now=now)
             if finding is not None:
                 self.reactions.on_finding(session, finding)
+
+        carry_out(self.engine, keep)
 
 
 class _Refused(Exception):

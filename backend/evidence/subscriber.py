@@ -13,11 +13,14 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from backend.db import DatabaseUnavailable
 from backend.errors import Unavailable
 
 STATEMENTS: Final = "tallystick/+/statements/+"
 QOS: Final = 1
 SESSION_KEPT_S: Final = 7 * 24 * 3600
+FIRST_RETRY_S: Final = 0.05
+LONGEST_RETRY_S: Final = 1.0
 log = structlog.get_logger(__name__)
 
 
@@ -46,10 +49,15 @@ class Reply:
     payload: bytes
 
 
+class _ToldToStop(Exception):
+    """The ear was stopped while it waited for the database."""
+
+
 Receive = Callable[[str, bytes], Reply | None]
 """Takes a topic and a payload, commits what follows from them, and gives what to send back.
 
-Whatever it raises means that nothing was committed: the subscriber stops without telling the broker.
+`DatabaseUnavailable` makes the subscriber wait and ask again with the same message. Whatever else it raises
+means that nothing was committed: the subscriber stops without telling the broker.
 """
 
 
@@ -123,7 +131,9 @@ class Subscriber:
         if self.failure is not None:
             return
         try:
-            reply = self._receive(message.topic, bytes(message.payload))
+            reply = self._received(message)
+        except _ToldToStop:
+            return  # the broker was not told, so the message comes again
         except Exception as error:
             self.failure = error
             log.exception("statement_not_committed", topic=message.topic)
@@ -132,6 +142,25 @@ class Subscriber:
         if reply is not None:
             client.publish(reply.topic, reply.payload, qos=QOS)
         client.ack(message.mid, message.qos)
+
+    def _received(self, message: MQTTMessage) -> Reply | None:
+        """What the receiver answers, once the database does; meanwhile nothing else is heard.
+
+        The broker may give the connection up in that time. Nothing is lost: it was told nothing, its session
+        outlives the connection, and what was taken twice is a duplicate.
+        """
+        said = False
+        pause = FIRST_RETRY_S
+        while not self._stopped.is_set():
+            try:
+                return self._receive(message.topic, bytes(message.payload))
+            except DatabaseUnavailable as trouble:
+                if not said:
+                    log.warning("database_unavailable", topic=message.topic, why=str(trouble))
+                said = True
+            self._stopped.wait(pause)
+            pause = min(2 * pause, LONGEST_RETRY_S)
+        raise _ToldToStop
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _p: Properties | None

@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
+from backend.db import naming_troubles
 from backend.errors import Unavailable
 
 FOLDER: Final = Path(__file__).parent
@@ -39,9 +40,10 @@ def require_current(engine: Engine) -> None:
 
     Raises:
         SchemaOutdated: names the form it has and the one that is needed.
+        DatabaseUnavailable: the database does not answer.
     """
     needed = ScriptDirectory.from_config(config_for()).get_current_head()
-    with engine.connect() as connection:
+    with naming_troubles(), engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     if found != needed:
         raise SchemaOutdated(found=found, needed=needed)

@@ -8,17 +8,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy.engine import Engine
 from sqlmodel import Session
 
 from backend.clock import Moment
-from backend.db import reading, transaction
+from backend.db import DatabaseUnavailable, carry_out, reading
 from backend.errors import Unavailable, WrongState
 from backend.loans.actions.desk import Desk
 from backend.payments import actions
 from backend.payments.actions import TakenLine
-from backend.payments.rules import IntentState, Outcome, OutcomeUnknown, PaymentIntent, Rail
+from backend.payments.rules import IntentState, Outcome, OutcomeUnknown, PaymentIntent, Rail, StatementLine
 
 Reaction = Callable[[Session, TakenLine], None]
 """What follows, in the same transaction, from money that was booked to a loan."""
@@ -44,7 +45,11 @@ class PaymentWorker:
     reactions: Sequence[Reaction] = ()
 
     def step(self, at: Moment) -> Round:
-        """Carry out what is intended, find out what is unknown, and take new statement lines."""
+        """Carry out what is intended, find out what is unknown, and take new statement lines.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer; the next round finishes what this one began.
+        """
         done = Round()
         with reading(self.engine) as session:
             waiting = actions.unfinished(session)
@@ -57,8 +62,7 @@ class PaymentWorker:
         name = intent.instruction.end_to_end_id
         try:
             if intent.state is IntentState.INTENDED:
-                with transaction(self.engine) as session:
-                    actions.mark_sent(session, name, at=at)
+                carry_out(self.engine, lambda session: actions.mark_sent(session, name, at=at))
                 outcome = self._pay(intent)
             else:
                 outcome = self.rail.outcome(name)
@@ -67,14 +71,16 @@ class PaymentWorker:
         except OutcomeUnknown:
             done.unknown.append(name)
             return
+        except DatabaseUnavailable:
+            raise
         except (WrongState, Unavailable) as refusal:
             done.held[name] = refusal.code
             return
         if outcome is None:
             done.unknown.append(name)
             return
-        with transaction(self.engine) as session:
-            settled = actions.settle(session, self.desk, name, outcome, at=at)
+        settle = partial(actions.settle, desk=self.desk, end_to_end_id=name, outcome=outcome, at=at)
+        settled = carry_out(self.engine, settle)
         if settled.state in (IntentState.SETTLED, IntentState.REJECTED):
             done.finished.append(settled)
 
@@ -90,9 +96,11 @@ class PaymentWorker:
         except OutcomeUnknown:
             return
         for line in fresh:
-            with transaction(self.engine) as session:
-                taken = actions.take_line(session, self.desk, self.rail.name, line, at=at)
-                if taken.booked is not None:
-                    for react in self.reactions:
-                        react(session, taken)
-            done.lines.append(taken)
+            done.lines.append(carry_out(self.engine, partial(self._take_line, line=line, at=at)))
+
+    def _take_line(self, session: Session, *, line: StatementLine, at: Moment) -> TakenLine:
+        taken = actions.take_line(session, self.desk, self.rail.name, line, at=at)
+        if taken.booked is not None:
+            for react in self.reactions:
+                react(session, taken)
+        return taken

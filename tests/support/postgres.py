@@ -98,6 +98,12 @@ class Postgres:
         """Remove a database, whoever is still connected."""
         self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
+    def cut(self, name: str) -> None:
+        """End every session on a database."""
+        ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        with self._administrator() as connection:
+            connection.execute(ending, [name])
+
     def _administrator(self) -> psycopg.Connection:
         return psycopg.connect(
             host=str(self.folder), user=ROLE, dbname="postgres", autocommit=True, connect_timeout=5
