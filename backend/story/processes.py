@@ -3,6 +3,7 @@
 It refuses to know what the processes do; each is a program of this project, run with this very Python.
 """
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -12,11 +13,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Final, Self
 
 from backend.errors import Unavailable
 
 Line = dict[str, Any]
+POLL_S: Final = 0.1
+BACK_WITHIN_S: Final = 60
 
 
 class ProcessEnded(Unavailable):
@@ -33,19 +36,45 @@ class ProcessSilent(Unavailable):
 
 @dataclass(slots=True)
 class Process:
-    """One running part; what it prints as JSON lines is kept in order, the rest goes to its log."""
+    """One running part; what it prints as JSON lines is kept in order, the rest goes to its log.
+
+    Attributes:
+        away: set while the part is down on purpose and will be started again.
+    """
 
     name: str
-    popen: subprocess.Popen[str]
+    command: list[str]
+    environment: dict[str, str]
     log: Path
+    popen: subprocess.Popen[str] = field(init=False)
     lines: "queue.Queue[Line]" = field(default_factory=queue.Queue)
+    away: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.log.write_text("", encoding="utf-8")
+        self._begin()
+
+    def kill(self) -> None:
+        """End the part as a power cut would; it stays away until it is started again."""
+        self.away.set()
+        self.popen.kill()
+        self.popen.wait()
+
+    def start_again(self) -> None:
+        """Start the part as it was started first, on whatever it left behind."""
+        self.popen.wait()
+        self._begin()
+        self.away.clear()
 
     def send(self, command: Line) -> None:
-        """Write one JSON line to the part's standard input.
+        """Write one JSON line to the part's standard input; one that is away is waited for.
 
         Raises:
             ProcessEnded: the part is gone.
         """
+        deadline = time.monotonic() + BACK_WITHIN_S
+        while self.away.is_set() and time.monotonic() < deadline:
+            time.sleep(POLL_S)
         if self.popen.stdin is None or self.popen.poll() is not None:
             raise ProcessEnded(name=self.name, log=self.log)
         self.popen.stdin.write(json.dumps(command) + "\n")
@@ -61,20 +90,47 @@ class Process:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             try:
-                line = self.lines.get(timeout=0.1)
+                line = self.lines.get(timeout=POLL_S)
             except queue.Empty:
-                if self.popen.poll() is not None and self.lines.empty():
+                if self.has_ended() and self.lines.empty():
                     raise ProcessEnded(name=self.name, code_=self.popen.returncode, log=self.log) from None
                 continue
             if wanted(line):
                 return line
         raise ProcessSilent(name=self.name, waited_s=within_s, log=self.log)
 
-    def listen(self) -> None:
+    def has_ended(self) -> bool:
+        """Whether the part is gone without anybody having meant it to be."""
+        return self.popen.poll() is not None and not self.away.is_set()
+
+    def end(self) -> None:
+        """Ask the part to stop; end it for good after ten seconds."""
+        if self.popen.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.popen.stdin.close()
+        self.popen.terminate()
+        try:
+            self.popen.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+
+    def _begin(self) -> None:
+        with self.log.open("a", encoding="utf-8") as errors:
+            self.popen = subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=self.environment,
+            )
+        said = self.popen.stdout
+        threading.Thread(target=self._listen, args=(said,), name=f"listen-{self.name}", daemon=True).start()
+
+    def _listen(self, said: IO[str]) -> None:
         """Keep reading standard output until it closes; runs in a thread of its own."""
-        if self.popen.stdout is None:
-            return
-        with self.log.open("a", encoding="utf-8") as log, self.popen.stdout as said:
+        with self.log.open("a", encoding="utf-8") as log, said:
             for text in said:
                 try:
                     line = json.loads(text)
@@ -84,17 +140,6 @@ class Process:
                     self.lines.put(line)
                 log.write(text)
                 log.flush()
-
-    def end(self) -> None:
-        """Ask the part to stop; end it for good after ten seconds."""
-        if self.popen.stdin is not None:
-            self.popen.stdin.close()
-        self.popen.terminate()
-        try:
-            self.popen.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.popen.kill()
-            self.popen.wait()
 
 
 @dataclass(slots=True)
@@ -109,21 +154,19 @@ class Processes:
         self, name: str, module: str, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> Process:
         """Run `python -m module arguments` with its standard error in `logs/NAME.log`."""
+        return self.run(name, [sys.executable, "-m", module, *arguments], environment=environment)
+
+    def run(self, name: str, command: list[str], *, environment: Mapping[str, str] | None = None) -> Process:
+        """Run any program so."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        log = self.logs / f"{name}.log"
-        with log.open("w", encoding="utf-8") as errors:
-            popen = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env={**self.environment, **(environment or {})},
-            )
-        process = Process(name=name, popen=popen, log=log)
-        threading.Thread(target=process.listen, name=f"listen-{name}", daemon=True).start()
+        told = {**self.environment, **(environment or {})}
+        process = Process(name, command, told, self.logs / f"{name}.log")
         self.running.append(process)
         return process
+
+    def named(self, name: str) -> Process:
+        """The running part of that name."""
+        return next(each for each in self.running if each.name == name)
 
     def finish(self, process: Process, *, within_s: float) -> None:
         """Wait until a part that is to end by itself has ended well.
@@ -148,7 +191,7 @@ class Processes:
             ProcessEnded: names the part and its log.
         """
         for process in self.running:
-            if process.popen.poll() is not None:
+            if process.has_ended():
                 raise ProcessEnded(name=process.name, code_=process.popen.returncode, log=process.log)
 
     def __enter__(self) -> Self:

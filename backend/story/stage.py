@@ -28,6 +28,7 @@ from backend.story.gate import Gate
 from backend.story.lending import Lending, product_for
 from backend.story.narrator import Narrator
 from backend.story.office import Office
+from backend.story.parts import READY_WITHIN_S, Broker, Embedded, Parts, free_port
 from backend.story.play import Story
 from backend.story.processes import Process, Processes
 from backend.story.world import (
@@ -43,9 +44,10 @@ from backend.story.world import (
 )
 from contracts.rpc import Rpc
 
-READY_WITHIN_S: Final = 60
 SCENE_LINE: Final = "480,60,480,540"
 """The gate line of the rendered yard, as the scene draws it."""
+BANK_AT_BROKER: Final = "bank"
+"""As whom the bank comes to a broker that asks."""
 STORAGE_TARIFF: Final = 50
 """What the operator charges: 0.50 CNY for a tonne and a day."""
 OPPOSITE: Final = {"right": "left", "left": "right", "up": "down", "down": "up"}
@@ -77,25 +79,26 @@ class GateView:
 
 
 @contextmanager
-def stage(folder: Path, view: GateView, narrator: Narrator) -> Iterator[Story]:
+def stage(folder: Path, view: GateView, narrator: Narrator, parts: Parts | None = None) -> Iterator[Story]:
     """A running system in `folder`, which is emptied first; everything is ended with the block."""
+    parts = parts or Embedded()
     if folder.exists():
         shutil.rmtree(folder)
     narrator.step("The stage is set")
     world = make_world(folder)
     with Processes(folder / "logs", {**os.environ, "PYTHONUNBUFFERED": "1"}) as processes:
-        url = _start_ledger(processes, world)
+        url = parts.ledger(processes, world)
         narrator.proved(f"a ledger of its own answers at {url}")
         with narrator.waiting("contracts are deployed, parties and devices enrolled"):
             Registrar(world, Rpc(url)).establish()
         narrator.proved("four contracts deployed; four parties, a site and three devices enrolled")
-        port = _start_broker(processes)
-        settings = _settings(world, url, port)
-        bank_process = _start_bank(processes, settings)
+        broker = parts.broker(processes, world)
+        settings = _settings(world, url, parts.database(world), broker)
+        bank_process, api_process = _start_bank(processes, settings)
         scene = _start_scene(processes, world, view)
-        bridge = _start_bridge(processes, world, settings, view)
-        scale = _start_scale(processes, world, settings)
-        for process in (bank_process, bridge):
+        bridge = _start_bridge(processes, world, settings, broker, view)
+        scale = _start_scale(processes, world, settings, broker)
+        for process in (bank_process, api_process, bridge):
             process.wait_for(lambda _: True, within_s=READY_WITHIN_S)
         narrator.proved("broker, bridge with camera and scale, and the bank's own process are up")
         bank = Bank.open(settings)
@@ -121,44 +124,35 @@ def stage(folder: Path, view: GateView, narrator: Narrator) -> Iterator[Story]:
         bank.engine.dispose()
 
 
-def _start_ledger(processes: Processes, world: World) -> str:
-    funded = [argument for address in world.funded() for argument in ("--fund", address)]
-    ledger = processes.start(
-        "ledger", "backend.cli", "chain", "--data", str(world.folder / "ledger"), "--port", "0", *funded
-    )
-    return str(ledger.wait_for(lambda line: "url" in line, within_s=READY_WITHIN_S)["url"])
+def _settings(world: World, url: str, database: str, broker: Broker) -> Settings:
+    told = {
+        "ledger_url": url,
+        "deployment": world.deployment_file,
+        "keystore": world.keys.folder,
+        "keystore_password": SecretStr(world.password),
+        "bank": world.parties["bank"],
+        "witness_signer": WITNESS,
+        "data": world.folder / "bank",
+        "database_url": database,
+        "evidence_store": _media(world),
+        "clock_offset_file": _clock_file(world),
+        "rail": "sandbox",
+        "storage_tariff": {world.parties["operator"]: STORAGE_TARIFF},
+        **broker.settings_of(BANK_AT_BROKER),
+    }
+    return Settings.model_validate(told)
 
 
-def _start_broker(processes: Processes) -> int:
-    broker = processes.start("broker", "iot_bridge", "broker", "--port", "0")
-    return int(broker.wait_for(lambda line: "port" in line, within_s=READY_WITHIN_S)["port"])
-
-
-def _settings(world: World, url: str, port: int) -> Settings:
-    return Settings(
-        ledger_url=url,
-        deployment=world.deployment_file,
-        keystore=world.keys.folder,
-        keystore_password=SecretStr(world.password),
-        bank=world.parties["bank"],
-        witness_signer=WITNESS,
-        data=world.folder / "bank",
-        evidence_store=_media(world),
-        broker_port=port,
-        clock_offset_file=_clock_file(world),
-        rail="sandbox",
-        storage_tariff={world.parties["operator"]: STORAGE_TARIFF},
-    )
-
-
-def _start_bank(processes: Processes, settings: Settings) -> Process:
+def _start_bank(processes: Processes, settings: Settings) -> tuple[Process, Process]:
+    """The worker and one API beside it, on a database that has been brought to its form."""
     told = {
         f"TALLYSTICK_{name.upper()}": _as_told(value)
         for name, value in settings.model_dump(exclude_unset=True).items()
     }
     migrate = processes.start("migrate", "backend.cli", "migrate", environment=told)
     processes.finish(migrate, within_s=READY_WITHIN_S)
-    return processes.start("bank", "backend.cli", "serve", environment=told)
+    bank = processes.start("bank", "backend.cli", "serve", environment=told)
+    return bank, processes.start("api", "backend.cli", "api", "--port", str(free_port()), environment=told)
 
 
 def _as_told(value: object) -> str:
@@ -180,39 +174,49 @@ def _start_scene(processes: Processes, world: World, view: GateView) -> Process 
     return processes.start("scene", "iot_bridge", "yard", "--frames", str(_frames(world)), *clip)
 
 
-def _start_bridge(processes: Processes, world: World, settings: Settings, view: GateView) -> Process:
+def _start_bridge(
+    processes: Processes, world: World, settings: Settings, broker: Broker, view: GateView
+) -> Process:
     keys = world.keys
     inward = view.inward or "right"
-    config = _edge_config(world, settings) | {
-        "data": str(world.folder / "bridge"),
-        "bridge_key": BRIDGE,
-        "acknowledger": keys.address(WITNESS),
-        "evidence_store": str(_media(world)),
-        "advices": str(_advices(world)),
-        "fingerprint_key": world.fingerprint_key,
-        "cameras": [
-            {
-                "device": CAMERA,
-                "source": view.camera or str(_frames(world)),
-                "line": view.line or SCENE_LINE,
-                "directions": {inward: "in", OPPOSITE[inward]: "out"},
-            }
-        ],
-        "devices": [{"device": SCALE, "address": keys.address(SCALE), "kinds": ["weigh.ticket"]}],
-        "fusion": {"device": FUSION},
-        "health_every_s": 15,
-    }
+    config = (
+        _edge_config(world, settings)
+        | broker.settings_of(BRIDGE)
+        | {
+            "data": str(world.folder / "bridge"),
+            "bridge_key": BRIDGE,
+            "acknowledger": keys.address(WITNESS),
+            "evidence_store": str(_media(world)),
+            "advices": str(_advices(world)),
+            "fingerprint_key": world.fingerprint_key,
+            "cameras": [
+                {
+                    "device": CAMERA,
+                    "source": view.camera or str(_frames(world)),
+                    "line": view.line or SCENE_LINE,
+                    "directions": {inward: "in", OPPOSITE[inward]: "out"},
+                }
+            ],
+            "devices": [{"device": SCALE, "address": keys.address(SCALE), "kinds": ["weigh.ticket"]}],
+            "fusion": {"device": FUSION},
+            "health_every_s": 15,
+        }
+    )
     _advices(world).mkdir(parents=True, exist_ok=True)
     _frames(world).mkdir(parents=True, exist_ok=True)
     return processes.start("bridge", "iot_bridge", "run", "--config", _written(world, "bridge", config))
 
 
-def _start_scale(processes: Processes, world: World, settings: Settings) -> Process:
-    config = _edge_config(world, settings) | {
-        "data": str(world.folder / "scale"),
-        "device": SCALE,
-        "bridge": world.keys.address(BRIDGE),
-    }
+def _start_scale(processes: Processes, world: World, settings: Settings, broker: Broker) -> Process:
+    config = (
+        _edge_config(world, settings)
+        | broker.settings_of(SCALE)
+        | {
+            "data": str(world.folder / "scale"),
+            "device": SCALE,
+            "bridge": world.keys.address(BRIDGE),
+        }
+    )
     return processes.start("scale", "iot_bridge", "weighbridge", "--config", _written(world, "scale", config))
 
 
@@ -223,7 +227,6 @@ def _edge_config(world: World, settings: Settings) -> dict[str, object]:
         "deployment": str(settings.deployment),
         "keystore": str(settings.keystore),
         "keystore_password": world.password,
-        "broker_port": settings.broker_port,
     }
 
 

@@ -80,5 +80,5 @@ def test_figures_are_for_those_who_may_read_them(api: TestClient, world: World) 
 
 
 def test_a_port_that_is_taken_is_said() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortTaken, match="127.0.0.1"):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortTaken, match=r"127\.0\.0\.1"):
         listen("127.0.0.1", taken.getsockname()[1])
