@@ -1,4 +1,4 @@
-"""What must hold after any fault: checked on what the parts of a running or ended story have left on their disks.
+"""What must hold after any fault: checked on what the parts of a story have left on their disks.
 
 1. Evidence that the bank acknowledged is in the site's log, at that place, exactly once.
 2. No device's sequence has a hole that nobody declared.
@@ -11,6 +11,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -79,7 +80,7 @@ def _sequences(session: Session) -> Iterator[str]:
         by_device.setdefault(row.device, []).append(row.seq)
     for device, numbers in by_device.items():
         ordered = sorted(numbers)
-        for before, after in zip(ordered, ordered[1:], strict=False):
+        for before, after in pairwise(ordered):
             if after != before + 1 and (device, after - 1) not in declared:
                 yield f"device {device.hex()[:8]} goes from {before} to {after}"
 
