@@ -18,6 +18,7 @@ from sqlmodel import Session
 from backend.app.bank import Bank
 from backend.app.logs import log_as_json
 from backend.app.reactions import BankReactions
+from backend.app.tables import beat
 from backend.chain.follower import Follower
 from backend.chain.outbox import Outbox
 from backend.db import DatabaseUnavailable, carry_out, reading
@@ -35,6 +36,7 @@ from contracts.sender import Sender
 
 log = structlog.get_logger(__name__)
 REVIEW_EVERY_S: Final = 1.0
+BEAT_EVERY_S: Final = 3.0
 
 
 class EarStopped(Unavailable):
@@ -53,6 +55,7 @@ class Service:
         self._watch = bank.watch
         self._accrued_to = date.min
         self._next_review = 0.0
+        self._next_beat = 0.0
         self._database_gone = False
         self._follower = Follower(bank.rpc, bank.engine, bank.followed, self._reactions.projectors())
         sender = Sender(bank.rpc, bank.settings.data / "outgoing.sqlite")
@@ -105,6 +108,16 @@ class Service:
         self._payments.step(self._bank.moment())
         self._sweep()
         self._review()
+        self._beat()
+
+    def _beat(self) -> None:
+        """Leave word for those who ask whether the worker is at work."""
+        begun = time.monotonic()
+        if begun < self._next_beat:
+            return
+        now, hears = self._bank.wall.now(), self.ear.failure is None
+        carry_out(self._bank.engine, lambda session: beat(session, now, is_listening=hears))
+        self._next_beat = begun + BEAT_EVERY_S
 
     def _examine(self) -> None:
         """Judge anchored heads and report what was found; the node is asked before the unit of work."""
