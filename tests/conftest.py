@@ -18,6 +18,11 @@ from tests.support.postgres import (  # noqa: F401 - fixtures for tests of every
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of what has no end is done: `scripts/nightly` does more of it."""
+    parser.addoption("--schedules", type=int, default=200, help="random reorganisation schedules")
+
+
 @pytest.fixture
 def chain(chain_of_ours: LedgerInTests) -> LedgerInTests:
     """The ledger of this test; a file whose tests hold on either says so by its own `chain`."""

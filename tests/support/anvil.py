@@ -169,8 +169,7 @@ class AnvilInTests:
     def seal(self, blocks: int = 1) -> None:
         """Seal that many blocks more, after what waits."""
         self.quiet()
-        for _ in range(blocks):
-            self.rpc.call("evm_mine")
+        self.rpc.call("anvil_mine", hex(blocks))
 
     def quiet(self) -> None:
         """Wait until each transaction that was taken is in a block, unless they are held back."""

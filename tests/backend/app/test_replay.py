@@ -3,12 +3,9 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
-from sqlmodel import SQLModel, select
 
 from backend.chain.follower import Follower
-from backend.db import open_database, reading
-from backend.evidence import tables as evidence
+from backend.db import open_database
 from backend.migrations import upgrade
 from backend.parties import projection as parties
 from backend.parties import tables as registry
@@ -16,40 +13,17 @@ from backend.pledges import projection as pledges
 from backend.pledges import tables as pledging
 from backend.receipts import actions as receiving_acts
 from backend.receipts import projection as receipts
-from backend.receipts import tables as receiving
 from tests.backend.app.conftest import World
 from tests.backend.app.test_a_receipt_lives import COILS, ONE, issued, ordered, pledged
 from tests.support.ledger import AnyLedger
 from tests.support.ledger_life import OPERATOR
-
-PROJECTED = (
-    registry.PartyRow,
-    registry.RegistryPersonRow,
-    registry.SiteRow,
-    registry.DeviceRow,
-    registry.DeviceKeyRow,
-    registry.SuspensionRow,
-    receiving.RequestRow,
-    receiving.ReceiptRow,
-    receiving.PieceRow,
-    receiving.OrderRow,
-    receiving.DeliveryRow,
-    pledging.PledgeRow,
-    pledging.PledgedReceiptRow,
-    pledging.RecordedLoanEventRow,
-    evidence.SpentRow,
-)
+from tests.support.projections import PROJECTED, contents
 
 
 @pytest.fixture
 def chain(either: AnyLedger) -> AnyLedger:
     """The whole bank works on the embedded ledger and on a node that is not ours."""
     return either
-
-
-def contents(engine: Engine, table: type[SQLModel]) -> list[dict[str, object]]:
-    with reading(engine) as session:
-        return sorted((row.model_dump() for row in session.exec(select(table)).all()), key=repr)
 
 
 def test_a_replay_from_the_first_block_gives_the_same_projections(world: World, tmp_path: Path) -> None:
