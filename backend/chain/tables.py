@@ -161,6 +161,15 @@ def acts_in(session: Session, *states: ActState) -> list[ActRow]:
     return list(session.exec(query).all())
 
 
+def unconfirmed_after(session: Session, signer: str | None, after: int, limit: int) -> list[ActRow]:
+    """Acts not true yet, refused ones included, decided after that row; of one signer, or of all for None."""
+    states = (ActState.INTENDED.value, ActState.SENT.value, ActState.REFUSED.value)
+    query = select(ActRow).where(col(ActRow.state).in_(states), col(ActRow.id) > after)
+    if signer is not None:
+        query = query.where(ActRow.signer == signer)
+    return list(session.exec(query.order_by(col(ActRow.id)).limit(limit)).all())
+
+
 def has_logs_of(session: Session, tx_hash: bytes, number: int) -> bool:
     """Whether a followed contract spoke in that transaction of that block."""
     query = select(LogRow.log_index).where(LogRow.block_number == number, LogRow.tx_hash == tx_hash).limit(1)

@@ -127,8 +127,8 @@ def request_issue(
     return found
 
 
-def issue(session: Session, request_id: int, *, signer: str) -> None:
-    """Intend the operator's issue of what was asked for, on witnessed arrivals of every piece.
+def issue(session: Session, request_id: int, *, signer: str) -> str:
+    """Intend the operator's issue of what was asked for, on witnessed arrivals of every piece; the act's key.
 
     Raises:
         RequestUnknown: no confirmed event shows the request.
@@ -145,7 +145,7 @@ def issue(session: Session, request_id: int, *, signer: str) -> None:
     arrivals = [movement_of(session, request.site, MOVEMENT_IN, each) for each in request.fingerprints]
     require_mass_agrees(request.mass_kg, sum(each.quantity for each in arrivals))
     evidence = [evidence_for(session, each.id) for each in arrivals]
-    _intend(
+    return _intend(
         session,
         key=f"issue:{request_id}:{evidence[0]['headSize']}",
         signer=signer,
@@ -186,9 +186,12 @@ def order_release(
     )
 
 
-def order_release_by_holder(session: Session, wish: ReleaseWish, *, signer: str, now: datetime) -> None:
-    """Intend the holder's leave for goods of a receipt that is not pledged; raises as `order_release`."""
-    _intend(
+def order_release_by_holder(session: Session, wish: ReleaseWish, *, signer: str, now: datetime) -> str:
+    """Intend the holder's leave for goods of a receipt that is not pledged; the act's key.
+
+    Raises as `order_release`.
+    """
+    return _intend(
         session,
         key=_order_key(wish),
         signer=signer,
@@ -197,8 +200,8 @@ def order_release_by_holder(session: Session, wish: ReleaseWish, *, signer: str,
     )
 
 
-def deliver(session: Session, order_id: int, fingerprints: tuple[bytes, ...], *, signer: str) -> None:
-    """Intend the operator's record that these pieces have left under an order, by witnessed departures.
+def deliver(session: Session, order_id: int, fingerprints: tuple[bytes, ...], *, signer: str) -> str:
+    """Intend the operator's record that pieces have left under an order, by witnessed departures; its key.
 
     Raises:
         OrderUnknown: no confirmed event shows the order.
@@ -216,7 +219,7 @@ def deliver(session: Session, order_id: int, fingerprints: tuple[bytes, ...], *,
     departures = [movement_of(session, receipt.site, MOVEMENT_OUT, each) for each in fingerprints]
     mass_kg = _deliverable_kg(order, receipt, sum(each.quantity for each in departures))
     evidence = [evidence_for(session, each.id) for each in departures]
-    _intend(
+    return _intend(
         session,
         key=f"deliver:{order_id}:{to_hex(departures[0].id)}:{evidence[0]['headSize']}",
         signer=signer,
@@ -339,6 +342,7 @@ def _deliverable_kg(order: Order, receipt: Receipt, weighed_kg: int) -> int:
     return left_kg
 
 
-def _intend(session: Session, *, key: str, signer: str, function: str, args: dict[str, Any]) -> None:
+def _intend(session: Session, *, key: str, signer: str, function: str, args: dict[str, Any]) -> str:
     fresh = chain.fresh_key(session, key)
     chain.intend(session, key=fresh, signer=signer, contract=CONTRACT, function=function, args=args)
+    return fresh

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import JSON, Index, LargeBinary, text
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, or_, select
 
 from backend.db import BigInt, HexId, UtcDateTime
 from backend.receipts.rules import (
@@ -207,6 +207,31 @@ def open_orders_of(session: Session, receipt_id: int, at: datetime) -> list[Orde
     found = select(OrderRow).where(OrderRow.receipt_id == receipt_id, col(OrderRow.closes_at) >= at)
     orders = map(_order, session.exec(found.order_by(col(OrderRow.id))).all())
     return [order for order in orders if order.left_kg > 0]
+
+
+def receipts_after(
+    session: Session, scope: tuple[bytes, frozenset[bytes]] | None, after: int, limit: int
+) -> list[ReceiptRow]:
+    """Receipts behind that number, oldest first.
+
+    Args:
+        session: the unit of work.
+        scope: a party that holds them or whose sites keep them, and those sites; None for all.
+        after: the last number not wanted any more.
+        limit: how many at most.
+    """
+    found = select(ReceiptRow).where(col(ReceiptRow.id) > after)
+    if scope is not None:
+        party, sites = scope
+        mine = (ReceiptRow.holder == party, ReceiptRow.operator == party)
+        found = found.where(or_(*mine, col(ReceiptRow.site).in_(sites)))
+    return list(session.exec(found.order_by(col(ReceiptRow.id)).limit(limit)).all())
+
+
+def all_orders_of(session: Session, receipt_id: int, limit: int) -> list[Order]:
+    """The newest confirmed orders for goods of this receipt, whatever is left of them."""
+    found = select(OrderRow).where(OrderRow.receipt_id == receipt_id)
+    return [_order(row) for row in session.exec(found.order_by(col(OrderRow.id).desc()).limit(limit)).all()]
 
 
 def live_pieces(session: Session, receipt_id: int) -> list[PieceRow]:

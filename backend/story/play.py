@@ -317,7 +317,7 @@ class Story:
             lambda session: movement_of(session, name32(SITE), kind, piece),
         )
 
-    def _when_witnessed(self, act: Callable[[Session], None]) -> None:
+    def _when_witnessed(self, act: Callable[[Session], object]) -> None:
         """Take an act as soon as the evidence that it needs lies under a witnessed head."""
         self._as_soon_as("a witnessed head", lambda: self.office.do(act), code="evidence.not_yet_witnessed")
 
