@@ -4,7 +4,8 @@ The story only moves things and tells the scale's indicator what stands on it. W
 through the camera, the scale and the bridge like anything else.
 """
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -37,14 +38,21 @@ COILS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gate:
-    """The scene before the camera, the scale's indicator, and the folder for advices."""
+    """The scene before the camera, the scale's indicator, and the folder for advices.
+
+    `moving` is held while something moves, and the counters say how often something crossed and was weighed:
+    who would switch parts off waits until what has happened has been seen.
+    """
 
     scene: Process | None
     """None where a camera of one's own watches a gate of one's own."""
     scale: Process
     advices: Path
+    moving: threading.RLock = field(default_factory=threading.RLock)
+    crossings: int = 0
+    weighings: int = 0
 
     def advise(self, coils: tuple[Coil, ...]) -> None:
         """The warehouse's own system says which pieces to expect."""
@@ -55,21 +63,28 @@ class Gate:
 
     def enter(self, coil: Coil) -> None:
         """A truck brings the coil in past the camera, over the scale and unloads it."""
-        self._scene({"enter": {"tag": coil.tag, "mass_kg": coil.mass_kg}})
-        self.weigh(coil)
+        with self.moving:
+            self._scene({"enter": {"tag": coil.tag, "mass_kg": coil.mass_kg}})
+            self.crossings += 1
+            self.weigh(coil)
 
     def leave(self, coil: Coil) -> None:
         """A truck takes the coil over the scale and out past the camera."""
-        self.weigh(coil)
-        self.slip_out(coil)
+        with self.moving:
+            self.weigh(coil)
+            self.slip_out(coil)
 
     def slip_out(self, coil: Coil) -> None:
         """The coil goes out past the camera and round the scale."""
-        self._scene({"leave": {"tag": coil.tag}})
+        with self.moving:
+            self._scene({"leave": {"tag": coil.tag}})
+            self.crossings += 1
 
     def weigh(self, coil: Coil) -> None:
         """The loaded truck stands on the scale."""
-        self.scale.send({"gross_kg": TARE_KG + coil.mass_kg, "tare_kg": TARE_KG})
+        with self.moving:
+            self.scale.send({"gross_kg": TARE_KG + coil.mass_kg, "tare_kg": TARE_KG})
+            self.weighings += 1
 
     def fall_dark(self) -> None:
         """Night: the yard is lit by lamps."""

@@ -73,7 +73,12 @@ class Story:
 
     def play(self) -> None:
         """Every step in order; whatever does not come true stops the story by name."""
-        for step in (
+        for step in self.steps():
+            step()
+
+    def steps(self) -> tuple[Callable[[], None], ...]:
+        """What happens, in order."""
+        return (
             self.coils_enter,
             self.a_receipt_is_issued,
             self.a_loan_is_agreed,
@@ -86,8 +91,7 @@ class Story:
             self.a_coil_leaves_at_night,
             self.the_loan_is_repaid,
             self.the_loan_is_closed,
-        ):
-            step()
+        )
 
     def coils_enter(self) -> None:
         """Each coil passes the camera and the scale; the two together make a movement."""

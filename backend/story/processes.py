@@ -63,6 +63,7 @@ class Process:
     def start_again(self) -> None:
         """Start the part as it was started first, on whatever it left behind."""
         self.popen.wait()
+        self.lines = queue.Queue()
         self._begin()
         self.away.clear()
 
@@ -126,9 +127,10 @@ class Process:
                 env=self.environment,
             )
         said = self.popen.stdout
-        threading.Thread(target=self._listen, args=(said,), name=f"listen-{self.name}", daemon=True).start()
+        hearing = (said, self.lines)
+        threading.Thread(target=self._listen, args=hearing, name=f"listen-{self.name}", daemon=True).start()
 
-    def _listen(self, said: IO[str]) -> None:
+    def _listen(self, said: IO[str], lines: "queue.Queue[Line]") -> None:
         """Keep reading standard output until it closes; runs in a thread of its own."""
         with self.log.open("a", encoding="utf-8") as log, said:
             for text in said:
@@ -137,7 +139,7 @@ class Process:
                 except ValueError:
                     line = None
                 if isinstance(line, dict):
-                    self.lines.put(line)
+                    lines.put(line)
                 log.write(text)
                 log.flush()
 

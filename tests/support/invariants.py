@@ -59,18 +59,16 @@ def broken_promises(bank: Bank, bridge: Path, scratch: Path) -> list[str]:
 
 def _evidence(session: Session, bridge: Path) -> Iterator[str]:
     with sqlite3.connect(f"file:{bridge / 'spool.sqlite'}?mode=ro", uri=True) as spool:
-        logged = {index: bytes(entry) for index, entry in spool.execute("SELECT log_index, entry FROM entry")}
-        released = {row[0] for row in spool.execute("SELECT log_index FROM entry")} - {
-            row[0] for row in spool.execute("SELECT log_index FROM waiting")
-        }
+        entries = spool.execute("SELECT log_index, entry FROM entry WHERE log_index > 0")
+        logged = {index: bytes(entry) for index, entry in entries}
+        waiting = {row[0] for row in spool.execute("SELECT log_index FROM waiting")}
     spool.close()
     taken = {row.log_index: row.entry for row in session.exec(select(StatementRow))}
     for index, entry in taken.items():
         if logged.get(index) != entry:
             yield f"statement {index} of the bank is not what the site's log has there"
-    for index in sorted(released - set(taken)):
-        if logged[index]:
-            yield f"statement {index} was let go by the spool, and the bank does not have it"
+    for index in sorted(set(logged) - waiting - set(taken)):
+        yield f"statement {index} was let go by the spool, and the bank does not have it"
 
 
 def _sequences(session: Session) -> Iterator[str]:
