@@ -5,7 +5,7 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.chain.rules import Act, ActDiffers, ActState, NotConfirmed
-from backend.chain.tables import ActRow, act_in_words, act_of, act_row, acts_in, projected_to
+from backend.chain.tables import ActRow, act_in_words, act_of, act_row, acts_in, logs_of, projected_to
 from contracts.artifacts import load
 
 
@@ -60,6 +60,23 @@ def act(session: Session, key: str) -> Act:
         ActUnknown: none was intended under this key.
     """
     return act_of(session, key)
+
+
+def events_of_act(session: Session, key: str) -> list[tuple[str, dict[str, Any]]]:
+    """What the act's own contract said of it, by name, with its arguments; nothing until it is confirmed.
+
+    Raises:
+        ActUnknown: none was intended under this key.
+    """
+    found = act_of(session, key)
+    if found.state is not ActState.CONFIRMED or found.tx_hash is None:
+        return []
+    artifact = load(found.contract)
+    return [
+        artifact.decode_log([bytes.fromhex(topic[2:]) for topic in row.topics], row.data)
+        for row in logs_of(session, found.tx_hash)
+        if bytes.fromhex(row.topics[0][2:]) in artifact.events
+    ]
 
 
 def unconfirmed(session: Session) -> list[Act]:

@@ -176,6 +176,12 @@ def has_logs_of(session: Session, tx_hash: bytes, number: int) -> bool:
     return session.exec(query).first() is not None
 
 
+def logs_of(session: Session, tx_hash: bytes) -> list[LogRow]:
+    """What followed contracts said in a transaction, in order."""
+    query = select(LogRow).where(LogRow.tx_hash == tx_hash).order_by(col(LogRow.log_index))
+    return list(session.exec(query).all())
+
+
 def count_logs(session: Session) -> int:
     """How many logs are kept."""
     return session.exec(select(func.count()).select_from(LogRow)).one()

@@ -1,5 +1,6 @@
 """Acts on the ledger over the API: how far each has come, and why one was refused."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
@@ -27,6 +28,13 @@ class Intended(BaseModel):
     state: ActState
 
 
+class ActEvent(BaseModel):
+    """One thing that the act's contract said, with the numbers that it gave."""
+
+    name: str = Field(examples=["IssueRequested"])
+    facts: dict[str, Any] = Field(examples=[{"requestId": 7}])
+
+
 class LedgerAct(BaseModel):
     """An act on the ledger and how far it has come."""
 
@@ -38,6 +46,7 @@ class LedgerAct(BaseModel):
     transaction: str | None
     refusal: str | None = Field(description="The contract's own name for why it refused.")
     refusal_facts: dict[str, Any]
+    events: list[ActEvent] = Field(description="What the contract said of it, once it is confirmed.")
 
 
 def intended(session: Session, key: str) -> Intended:
@@ -58,17 +67,21 @@ def list_unconfirmed_acts(
 @router.get("/acts/{key}", responses=refusals(ActUnknown))
 def get_act(look: LookDep, caller: Reader, key: KeyInPath) -> LedgerAct:
     """One act; an organisation finds those that it signs, the bank all."""
-    act = look(lambda session: chain.act(session, key))
-    if not caller.is_bank and act.signer != caller.organisation:
-        raise ActUnknown(key=key)
-    return _shown(act)
+
+    def question(session: Session) -> LedgerAct:
+        act = chain.act(session, key)
+        if not caller.is_bank and act.signer != caller.organisation:
+            raise ActUnknown(key=key)
+        return _shown(act, chain.events_of_act(session, key))
+
+    return look(question)
 
 
 def _number(row: ActRow) -> int:
     return row.id or 0
 
 
-def _shown(act: Act) -> LedgerAct:
+def _shown(act: Act, events: Sequence[tuple[str, dict[str, Any]]] = ()) -> LedgerAct:
     return LedgerAct(
         key=act.key,
         signer=act.signer,
@@ -78,4 +91,5 @@ def _shown(act: Act) -> LedgerAct:
         transaction=None if act.tx_hash is None else "0x" + act.tx_hash.hex(),
         refusal=act.refusal,
         refusal_facts=plain(act.refusal_facts),
+        events=[ActEvent(name=name, facts=plain(facts)) for name, facts in events],
     )
