@@ -46,6 +46,12 @@ class ReceiptTaken(WrongState):
     code = "loans.receipt_taken"
 
 
+class PayoffDayOutOfRange(Invalid):
+    """A payoff is told for today and for days to come, within ten years."""
+
+    code = "loans.payoff_day_out_of_range"
+
+
 class CollateralUnknown(NotFound):
     """Nothing confirmed is known of a receipt that the loan rests on."""
 

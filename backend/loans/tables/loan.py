@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, SQLModel, and_, col, func, or_, select
 
 from backend.db import BigInt, HexId, UtcDateTime, append_only
 from backend.loans.rules.life import Act, LoanState
@@ -121,7 +121,17 @@ class FreezeRow(SQLModel, table=True):
     lifted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class LoanDocumentRow(SQLModel, table=True):
+    """A kept document that came with an application, by the SHA-256 of its bytes."""
+
+    __tablename__ = "loan_document"
+
+    loan_id: str = Field(primary_key=True, max_length=40, foreign_key="loan.id")
+    sha256: str = Field(primary_key=True, max_length=64)
+
+
 append_only(ProductRow)
+append_only(LoanDocumentRow)
 append_only(LoanActRow)
 append_only(ApprovalRow)
 
@@ -254,3 +264,26 @@ def standing_freezes(session: Session, loan_id: str) -> list[FreezeRow]:
     """What freezes the loan now."""
     standing = select(FreezeRow).where(FreezeRow.loan_id == loan_id, col(FreezeRow.lifted_at).is_(None))
     return list(session.exec(standing.order_by(col(FreezeRow.id))).all())
+
+
+def loans_after(session: Session, borrower: bytes | None, after: str, limit: int) -> list[str]:
+    """Numbers of loans behind `after`, in order; of one borrower, or of all."""
+    found = select(LoanRow.id).where(LoanRow.id > after)
+    if borrower is not None:
+        found = found.where(LoanRow.borrower == borrower)
+    return list(session.exec(found.order_by(col(LoanRow.id)).limit(limit)).all())
+
+
+def products_after(session: Session, name: str, version: int, limit: int) -> list[ProductRow]:
+    """Product versions behind that one, by name and version."""
+    behind = or_(
+        col(ProductRow.name) > name, and_(col(ProductRow.name) == name, col(ProductRow.version) > version)
+    )
+    ordered = select(ProductRow).where(behind).order_by(col(ProductRow.name), col(ProductRow.version))
+    return list(session.exec(ordered.limit(limit)).all())
+
+
+def documents_of(session: Session, loan_id: str) -> list[str]:
+    """What was kept with an application."""
+    found = select(LoanDocumentRow.sha256).where(LoanDocumentRow.loan_id == loan_id)
+    return list(session.exec(found.order_by(col(LoanDocumentRow.sha256))).all())
