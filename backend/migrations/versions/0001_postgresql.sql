@@ -617,6 +617,17 @@ CREATE FUNCTION loan_approval_append_only() RETURNS trigger LANGUAGE plpgsql AS 
 
 CREATE TRIGGER loan_approval_append_only BEFORE UPDATE OR DELETE ON loan_approval FOR EACH ROW EXECUTE FUNCTION loan_approval_append_only();
 
+CREATE TABLE loan_document (
+    loan_id VARCHAR(40) NOT NULL,
+    sha256 VARCHAR(64) NOT NULL,
+    CONSTRAINT pk_loan_document PRIMARY KEY (loan_id, sha256),
+    CONSTRAINT fk_loan_document_loan_id_loan FOREIGN KEY(loan_id) REFERENCES loan (id)
+);
+
+CREATE FUNCTION loan_document_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_document is append-only'; END $$;
+
+CREATE TRIGGER loan_document_append_only BEFORE UPDATE OR DELETE ON loan_document FOR EACH ROW EXECUTE FUNCTION loan_document_append_only();
+
 CREATE TABLE loan_fact (
     loan_id VARCHAR(40) NOT NULL,
     number INTEGER NOT NULL,

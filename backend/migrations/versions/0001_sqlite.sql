@@ -617,6 +617,17 @@ CREATE TRIGGER loan_approval_no_update BEFORE UPDATE ON loan_approval BEGIN SELE
 
 CREATE TRIGGER loan_approval_no_delete BEFORE DELETE ON loan_approval BEGIN SELECT RAISE(ABORT, 'loan_approval is append-only'); END;
 
+CREATE TABLE loan_document (
+    loan_id VARCHAR(40) NOT NULL,
+    sha256 VARCHAR(64) NOT NULL,
+    CONSTRAINT pk_loan_document PRIMARY KEY (loan_id, sha256),
+    CONSTRAINT fk_loan_document_loan_id_loan FOREIGN KEY(loan_id) REFERENCES loan (id)
+);
+
+CREATE TRIGGER loan_document_no_update BEFORE UPDATE ON loan_document BEGIN SELECT RAISE(ABORT, 'loan_document is append-only'); END;
+
+CREATE TRIGGER loan_document_no_delete BEFORE DELETE ON loan_document BEGIN SELECT RAISE(ABORT, 'loan_document is append-only'); END;
+
 CREATE TABLE loan_fact (
     loan_id VARCHAR(40) NOT NULL,
     number INTEGER NOT NULL,

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.backend.loans.bank import Bank, disburse, open_bank
+from tests.backend.loans.callers import Callers
 
 
 @pytest.fixture
@@ -27,3 +28,9 @@ def drawn(pledged: Bank) -> Bank:
     """The bank with that loan paid out today."""
     disburse(pledged)
     return pledged
+
+
+@pytest.fixture
+def callers(bank: Bank) -> Callers:
+    """Everybody signed in at the API over that bank."""
+    return Callers(bank)
