@@ -266,8 +266,9 @@ def metadata() -> MetaData:
 def append_only_statements(table: str) -> dict[str, list[str]]:
     """By dialect, the statements after which the database refuses to alter or delete a row of a table."""
     refuse = f"SELECT RAISE(ABORT, '{table} is append-only');"
-    run = f"FOR EACH ROW EXECUTE FUNCTION {table}_append_only()"
-    body = f"BEGIN RAISE EXCEPTION '{table} is append-only'; END"
+    run = f"EXECUTE FUNCTION {table}_append_only()"
+    constraint = "USING ERRCODE = 'integrity_constraint_violation'"
+    body = f"BEGIN RAISE EXCEPTION '{table} is append-only' {constraint}; END"
     return {
         "sqlite": [
             f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} BEGIN {refuse} END"
@@ -275,7 +276,8 @@ def append_only_statements(table: str) -> dict[str, list[str]]:
         ],
         "postgresql": [
             f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$",
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} {run}",
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW {run}",
+            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} {run}",
         ],
     }
 

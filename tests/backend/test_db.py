@@ -1,15 +1,12 @@
 """The database keeps what it committed, refuses half a unit of work, and gives instants back aware."""
 
-import sqlite3
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, MetaData, text
-from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlmodel import Field, SQLModel, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel import Field, Session, SQLModel, select
 
 from backend.db import (
     DatabaseNotDurable,
@@ -17,6 +14,7 @@ from backend.db import (
     NaiveInstant,
     NotAnId,
     UtcDateTime,
+    carry_out,
     from_hex,
     open_database,
     reading,
@@ -47,20 +45,29 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    OwnTable.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+def engine(database: Engine) -> Engine:
+    OwnTable.metadata.create_all(database)
+    return database
 
 
-def test_every_connection_syncs_fully_and_checks_foreign_keys(engine: Engine) -> None:
+def test_every_connection_syncs_fully_and_checks_foreign_keys(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
     with transaction(engine) as session:
         found = [
             session.connection().exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert found == ["wal", 2, 1]
+    engine.dispose()
+
+
+def test_every_session_of_a_server_is_serialisable_durable_and_in_utc(postgres_url: str) -> None:
+    engine = open_database(postgres_url)
+    asked = ("transaction_isolation", "synchronous_commit", "timezone", "lock_timeout")
+    with transaction(engine) as session:
+        found = [session.connection().exec_driver_sql(f"SHOW {name}").scalar_one() for name in asked]
+    assert found == ["serializable", "on", "UTC", "30s"]
+    engine.dispose()
 
 
 def test_a_database_that_cannot_keep_a_journal_is_refused() -> None:
@@ -119,7 +126,7 @@ def test_a_row_that_points_to_nothing_is_refused(engine: Engine) -> None:
 
 
 def test_a_reader_cannot_write(engine: Engine) -> None:
-    with reading(engine) as session, pytest.raises(OperationalError, match="readonly"):
+    with reading(engine) as session, pytest.raises(DBAPIError, match=r"read-?only"):
         session.execute(text("DELETE FROM test_note"))
 
 
@@ -150,11 +157,13 @@ def test_writers_that_read_first_wait_for_each_other_and_lose_no_step(engine: En
     with transaction(engine) as session:
         session.add(Note(id=b"\x01" * 32, written_at=NOON))
 
+    def one_second_on(session: Session) -> None:
+        note = session.exec(select(Note)).one()
+        note.written_at += timedelta(seconds=1)
+
     def advance() -> None:
         for _ in range(20):
-            with transaction(engine) as session:
-                note = session.exec(select(Note)).one()
-                note.written_at += timedelta(seconds=1)
+            carry_out(engine, one_second_on)
 
     threads = [threading.Thread(target=advance) for _ in range(4)]
     for thread in threads:
@@ -165,9 +174,11 @@ def test_writers_that_read_first_wait_for_each_other_and_lose_no_step(engine: En
         assert session.exec(select(Note)).one().written_at == NOON + timedelta(seconds=80)
 
 
-def test_what_is_committed_is_in_the_file_for_others(engine: Engine, tmp_path: Path) -> None:
+def test_what_is_committed_is_there_for_others(engine: Engine, database_url: str) -> None:
     with transaction(engine) as session:
         session.add(Note(id=b"\x01" * 32, written_at=NOON))
-    other = sqlite3.connect(tmp_path / "bank.sqlite")
-    assert other.execute("SELECT written_at FROM test_note").fetchone() == ("2026-03-02 12:00:00.000000",)
-    other.close()
+    other = open_database(database_url)
+    with reading(other) as session:
+        found = session.execute(text("SELECT CAST(written_at AS VARCHAR) FROM test_note")).scalar_one()
+    assert found.startswith("2026-03-02 12:00:00")
+    other.dispose()

@@ -1,4 +1,4 @@
-"""An outbox worker as a process of its own, for tests that kill it: folder, node, contract, key."""
+"""An outbox worker as a process of its own, for tests that kill it: folder, node, contract, key, database."""
 
 import sys
 from pathlib import Path
@@ -22,9 +22,9 @@ class OneKey:
 
 def main() -> None:
     """Carry out acts until killed."""
-    folder, url, address, key = sys.argv[1:]
+    folder, url, address, key, database = sys.argv[1:]
     rpc = Rpc(url)
-    engine = open_database(f"sqlite:///{Path(folder) / 'bank.sqlite'}")
+    engine = open_database(database)
     sender = Sender(rpc, Path(folder) / "out.sqlite")
     keys = OneKey(bytes.fromhex(key))
     outbox = Outbox(engine, rpc, sender, keys=keys, addresses={"AccessManager": address})

@@ -268,9 +268,11 @@ CREATE TABLE price_observation (
 
 CREATE INDEX ix_price_observation_goods ON price_observation (commodity, grade, currency, priced_at);
 
-CREATE FUNCTION price_observation_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'price_observation is append-only'; END $$;
+CREATE FUNCTION price_observation_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'price_observation is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 
 CREATE TRIGGER price_observation_append_only BEFORE UPDATE OR DELETE ON price_observation FOR EACH ROW EXECUTE FUNCTION price_observation_append_only();
+
+CREATE TRIGGER price_observation_no_truncate BEFORE TRUNCATE ON price_observation EXECUTE FUNCTION price_observation_append_only();
 
 CREATE TABLE price_source (
     name VARCHAR(32) NOT NULL,
@@ -290,9 +292,11 @@ CREATE TABLE product (
     CONSTRAINT pk_product PRIMARY KEY (name, version)
 );
 
-CREATE FUNCTION product_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'product is append-only'; END $$;
+CREATE FUNCTION product_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'product is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 
 CREATE TRIGGER product_append_only BEFORE UPDATE OR DELETE ON product FOR EACH ROW EXECUTE FUNCTION product_append_only();
+
+CREATE TRIGGER product_no_truncate BEFORE TRUNCATE ON product EXECUTE FUNCTION product_append_only();
 
 CREATE TABLE quarantine (
     sha256 VARCHAR(66) NOT NULL,
@@ -581,9 +585,11 @@ CREATE INDEX ix_journal_entry_credit ON journal_entry (credit);
 
 CREATE INDEX ix_journal_entry_debit ON journal_entry (debit);
 
-CREATE FUNCTION journal_entry_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'journal_entry is append-only'; END $$;
+CREATE FUNCTION journal_entry_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'journal_entry is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 
 CREATE TRIGGER journal_entry_append_only BEFORE UPDATE OR DELETE ON journal_entry FOR EACH ROW EXECUTE FUNCTION journal_entry_append_only();
+
+CREATE TRIGGER journal_entry_no_truncate BEFORE TRUNCATE ON journal_entry EXECUTE FUNCTION journal_entry_append_only();
 
 CREATE TABLE loan_act (
     loan_id VARCHAR(40) NOT NULL,
@@ -598,9 +604,11 @@ CREATE TABLE loan_act (
     CONSTRAINT fk_loan_act_loan_id_loan FOREIGN KEY(loan_id) REFERENCES loan (id)
 );
 
-CREATE FUNCTION loan_act_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_act is append-only'; END $$;
+CREATE FUNCTION loan_act_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_act is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 
 CREATE TRIGGER loan_act_append_only BEFORE UPDATE OR DELETE ON loan_act FOR EACH ROW EXECUTE FUNCTION loan_act_append_only();
+
+CREATE TRIGGER loan_act_no_truncate BEFORE TRUNCATE ON loan_act EXECUTE FUNCTION loan_act_append_only();
 
 CREATE TABLE loan_approval (
     loan_id VARCHAR(40) NOT NULL,
@@ -613,9 +621,11 @@ CREATE TABLE loan_approval (
     CONSTRAINT fk_loan_approval_loan_id_loan FOREIGN KEY(loan_id) REFERENCES loan (id)
 );
 
-CREATE FUNCTION loan_approval_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_approval is append-only'; END $$;
+CREATE FUNCTION loan_approval_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_approval is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 
 CREATE TRIGGER loan_approval_append_only BEFORE UPDATE OR DELETE ON loan_approval FOR EACH ROW EXECUTE FUNCTION loan_approval_append_only();
+
+CREATE TRIGGER loan_approval_no_truncate BEFORE TRUNCATE ON loan_approval EXECUTE FUNCTION loan_approval_append_only();
 
 CREATE TABLE loan_document (
     loan_id VARCHAR(40) NOT NULL,
@@ -624,9 +634,11 @@ CREATE TABLE loan_document (
     CONSTRAINT fk_loan_document_loan_id_loan FOREIGN KEY(loan_id) REFERENCES loan (id)
 );
 
-CREATE FUNCTION loan_document_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_document is append-only'; END $$;
+CREATE FUNCTION loan_document_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_document is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 
 CREATE TRIGGER loan_document_append_only BEFORE UPDATE OR DELETE ON loan_document FOR EACH ROW EXECUTE FUNCTION loan_document_append_only();
+
+CREATE TRIGGER loan_document_no_truncate BEFORE TRUNCATE ON loan_document EXECUTE FUNCTION loan_document_append_only();
 
 CREATE TABLE loan_fact (
     loan_id VARCHAR(40) NOT NULL,
@@ -646,9 +658,11 @@ CREATE TABLE loan_fact (
 
 CREATE UNIQUE INDEX uq_loan_fact_reversed_once ON loan_fact (loan_id, undoes) WHERE undoes IS NOT NULL;
 
-CREATE FUNCTION loan_fact_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_fact is append-only'; END $$;
+CREATE FUNCTION loan_fact_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_fact is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 
 CREATE TRIGGER loan_fact_append_only BEFORE UPDATE OR DELETE ON loan_fact FOR EACH ROW EXECUTE FUNCTION loan_fact_append_only();
+
+CREATE TRIGGER loan_fact_no_truncate BEFORE TRUNCATE ON loan_fact EXECUTE FUNCTION loan_fact_append_only();
 
 CREATE TABLE loan_freeze (
     id SERIAL NOT NULL,
@@ -679,9 +693,11 @@ CREATE TABLE loan_opening (
     CONSTRAINT uq_loan_opening_commitment UNIQUE (commitment)
 );
 
-CREATE FUNCTION loan_opening_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_opening is append-only'; END $$;
+CREATE FUNCTION loan_opening_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'loan_opening is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 
 CREATE TRIGGER loan_opening_append_only BEFORE UPDATE OR DELETE ON loan_opening FOR EACH ROW EXECUTE FUNCTION loan_opening_append_only();
+
+CREATE TRIGGER loan_opening_no_truncate BEFORE TRUNCATE ON loan_opening EXECUTE FUNCTION loan_opening_append_only();
 
 CREATE TABLE loan_receipt (
     loan_id VARCHAR(40) NOT NULL,
@@ -725,9 +741,11 @@ CREATE TABLE margin_decision (
     CONSTRAINT fk_margin_decision_loan_id_loan FOREIGN KEY(loan_id) REFERENCES loan (id)
 );
 
-CREATE FUNCTION margin_decision_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'margin_decision is append-only'; END $$;
+CREATE FUNCTION margin_decision_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'margin_decision is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 
 CREATE TRIGGER margin_decision_append_only BEFORE UPDATE OR DELETE ON margin_decision FOR EACH ROW EXECUTE FUNCTION margin_decision_append_only();
+
+CREATE TRIGGER margin_decision_no_truncate BEFORE TRUNCATE ON margin_decision EXECUTE FUNCTION margin_decision_append_only();
 
 CREATE TABLE payment_intent (
     end_to_end_id VARCHAR(35) NOT NULL,

@@ -1,9 +1,8 @@
 """A bank that watches one gate, with one receipt of two coils and what its people ordered."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from sqlmodel import Session
 
 from backend.alerts.actions import Watch, standing_alerts
 from backend.alerts.rules import Alert
-from backend.db import create_schema, open_database, reading, transaction
+from backend.db import reading, transaction
 from backend.evidence.actions import take_statement
 from backend.evidence.rules import Outcome
 from backend.receipts import projection as receipts
@@ -138,11 +137,8 @@ def issued(session: Session) -> None:
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    create_schema(engine)
-    yard = Yard(engine)
-    enrol(engine, yard.camera, yard.scale, yard.fusion)
+def yard(database: Engine) -> Yard:
+    yard = Yard(database)
+    enrol(database, yard.camera, yard.scale, yard.fusion)
     yard.within(issued)
-    yield yard
-    engine.dispose()
+    return yard

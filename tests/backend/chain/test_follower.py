@@ -4,7 +4,6 @@ import hashlib
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from sqlmodel import Session, select
 from backend.chain.follower import Followed, Follower
 from backend.chain.rules import LedgerEvent, LogsWithheld, ReorganisedBelowFinality
 from backend.chain.tables import BlockRow, count_logs
-from backend.db import create_schema, open_database, reading
+from backend.db import reading
 from contracts.artifacts import load
 from contracts.rpc import NodeRefused, NodeUnavailable, Rpc
 
@@ -113,10 +112,8 @@ class ForkingNode(Rpc):
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Engine:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    create_schema(engine)
-    return engine
+def bank(database: Engine) -> Engine:
+    return database
 
 
 def followed(node: ForkingNode, bank: Engine, seen: list[LedgerEvent]) -> Follower:

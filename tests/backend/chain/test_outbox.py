@@ -13,13 +13,13 @@ from backend.chain.actions import act, intend
 from backend.chain.follower import Followed, Follower
 from backend.chain.outbox import Outbox
 from backend.chain.rules import ActDiffers, ActState
-from backend.db import create_schema, open_database, reading, transaction
+from backend.db import reading, transaction
 from contracts.artifacts import load
 from contracts.keystore import KeyUnknown
 from contracts.rpc import NodeRefused, Rpc
 from contracts.sender import Act as Outgoing
 from contracts.sender import Sender
-from tests.support.anvil import FINAL_AFTER
+from tests.support.anvil import FINAL_AFTER, AnvilInTests
 from tests.support.ledger import AnyLedger
 
 
@@ -45,12 +45,11 @@ class TestBank:
 
     __test__ = False
 
-    def __init__(self, chain: AnyLedger, folder: Path) -> None:
+    def __init__(self, chain: AnyLedger, engine: Engine, folder: Path) -> None:
         self.chain = chain
         self.folder = folder
         self.node = Moody(chain.url)
-        self.engine: Engine = open_database(f"sqlite:///{folder / 'bank.sqlite'}")
-        create_schema(self.engine)
+        self.engine = engine
         self.sender = Sender(self.node, folder / "out.sqlite")
         manager = load("AccessManager")
         made = Outgoing("deploy", None, manager.construct([chain.accounts[0].address]))
@@ -103,8 +102,15 @@ class TestBank:
 
 
 @pytest.fixture
-def bank(chain: AnyLedger, tmp_path: Path) -> TestBank:
-    return TestBank(chain, tmp_path)
+def database_url(chain: AnyLedger, request: pytest.FixtureRequest) -> str:
+    """Each kind of node goes with one kind of database, so that all are there and the whole is quick."""
+    url: str = request.getfixturevalue("postgres_url" if isinstance(chain, AnvilInTests) else "sqlite_url")
+    return url
+
+
+@pytest.fixture
+def bank(chain: AnyLedger, database: Engine, tmp_path: Path) -> TestBank:
+    return TestBank(chain, database, tmp_path)
 
 
 def test_an_act_is_confirmed_only_when_its_block_was_followed(bank: TestBank) -> None:
@@ -240,12 +246,12 @@ def test_an_act_is_not_confirmed_by_a_receipt_of_another_chain_than_the_one_foll
     assert bank.state() is ActState.SENT
 
 
-def test_of_a_worker_killed_at_any_time_every_act_is_done_once(bank: TestBank) -> None:
+def test_of_a_worker_killed_at_any_time_every_act_is_done_once(bank: TestBank, database_url: str) -> None:
     total = 20
     for number in range(total):
         bank.label(100 + number, key=f"act-{number}")
     program = [sys.executable, "-m", "tests.support.outbox_worker", str(bank.folder), bank.chain.url]
-    arguments = [bank.address, bank.key("account-0").hex()]
+    arguments = [bank.address, bank.key("account-0").hex(), database_url]
     for _ in range(4):
         before = bank.sent()
         with subprocess.Popen([*program, *arguments]) as worker:

@@ -1,12 +1,8 @@
 """A bank that knows one site with a camera, a scale and the bridge's fusion."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 
-from backend.db import create_schema, open_database
 from tests.backend.edge import BANK, INSPECTOR, OPERATOR, Device, Site, enrol
 
 
@@ -26,9 +22,6 @@ def site() -> Site:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, camera: Device, scale: Device) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    create_schema(engine)
-    enrol(engine, camera, scale)
-    yield engine
-    engine.dispose()
+def engine(database: Engine, camera: Device, scale: Device) -> Engine:
+    enrol(database, camera, scale)
+    return database

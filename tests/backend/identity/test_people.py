@@ -1,12 +1,9 @@
 """Four eyes are two people: not two names, not two keys of one hand, not two organisations."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 
-from backend.db import create_schema, open_database, reading, transaction
+from backend.db import reading, transaction
 from backend.identity.actions import admit_person, dismiss_person, person_in_role, two_people_in_role
 from backend.identity.rules import (
     OrganisationDiffers,
@@ -24,15 +21,12 @@ BANK = "bank.first"
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    create_schema(engine)
-    with transaction(engine) as session:
+def engine(database: Engine) -> Engine:
+    with transaction(database) as session:
         admit_person(session, Person("officer.one", BANK, OFFICER, "bank.officer.one"))
         admit_person(session, Person("officer.two", BANK, OFFICER, "bank.officer.two"))
         admit_person(session, Person("keeper.one", "operator.first", OFFICER, "operator.keeper"))
-    yield engine
-    engine.dispose()
+    return database
 
 
 def test_two_officers_of_one_bank_are_two_people(engine: Engine) -> None:

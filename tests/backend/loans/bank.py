@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from backend.chain.tables import ActRow
 from backend.clock import FixedClock, Moment
-from backend.db import create_schema, open_database, reading, transaction
+from backend.db import reading, transaction
 from backend.identity.actions import admit_person
 from backend.identity.rules import Person, Role
 from backend.loans.actions import applying, pledging
@@ -216,9 +216,7 @@ PEOPLE: Final = (
 )
 
 
-def open_bank(folder: Path, product: Product | None = None) -> Bank:
-    engine = open_database(f"sqlite:///{folder / 'bank.sqlite'}")
-    create_schema(engine)
+def open_bank(engine: Engine, folder: Path, product: Product | None = None) -> Bank:
     today = [START]
     goods = {1: collateral(1)}
 

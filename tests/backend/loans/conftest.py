@@ -1,18 +1,16 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from tests.backend.loans.bank import Bank, disburse, open_bank
 from tests.backend.loans.callers import Callers
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Iterator[Bank]:
+def bank(database: Engine, tmp_path: Path) -> Bank:
     """A bank with a product, eight people, one priced lot of 2 500 t and a rail of its own."""
-    opened = open_bank(tmp_path)
-    yield opened
-    opened.engine.dispose()
+    return open_bank(database, tmp_path)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -191,10 +191,12 @@ def test_a_loan_is_overdue_the_day_after_it_is_due_and_classed_by_days(drawn: Ba
     assert late.balances.penalty > 0
 
 
-def test_a_fee_on_market_value_starts_from_what_the_disbursement_was_decided_on(tmp_path: Path) -> None:
+def test_a_fee_on_market_value_starts_from_what_the_disbursement_was_decided_on(
+    database: Engine, tmp_path: Path
+) -> None:
     """8 500 000.00 at 1.50 % for 30 days of 360, then 7 225 000.00 for 60."""
     product = replace(standard_product(), supervision_fee_base=FeeBase.MARKET_VALUE)
-    bank = open_bank(tmp_path, product)
+    bank = open_bank(database, tmp_path, product)
     bank.apply()
     bank.pledge(bank.approve())
     disburse(bank)
@@ -208,7 +210,6 @@ def test_a_fee_on_market_value_starts_from_what_the_disbursement_was_decided_on(
     bank.wait(60)
     with reading(bank.engine) as session:
         assert loans.standing(session, LOAN, at=bank.at).balances.fee == 1_062_500 + 1_806_250
-    bank.engine.dispose()
 
 
 def test_costs_misuse_and_a_write_off_by_two_are_booked_from_their_day(drawn: Bank) -> None:
@@ -279,7 +280,8 @@ def test_events_of_pledges_that_are_not_ours_change_nothing(bank: Bank) -> None:
 
 @pytest.mark.parametrize("table", ["journal_entry", "loan_fact", "loan_opening", "loan_act", "product"])
 def test_the_database_refuses_to_alter_what_was_written(drawn: Bank, table: str) -> None:
-    for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET rowid = rowid"):  # noqa: S608 - names of this file
+    column = inspect(drawn.engine).get_columns(table)[0]["name"]
+    for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET {column} = {column}"):  # noqa: S608 - of our tables
         with pytest.raises(IntegrityError, match="append-only"), transaction(drawn.engine) as session:
             session.connection().execute(text(sql))
 
@@ -291,7 +293,7 @@ def test_the_database_refuses_an_unbalanced_or_empty_entry(drawn: Bank) -> None:
         " currency, counts_on, cause_kind, cause_id, booked_at, hash, previous FROM journal_entry LIMIT 1"
     )
     for values in ({"debit": "cash", "amount": 5}, {"debit": "principal", "amount": 0}):
-        with pytest.raises(IntegrityError, match="CHECK"), transaction(drawn.engine) as session:
+        with pytest.raises(IntegrityError, match=r"(?i)check"), transaction(drawn.engine) as session:
             session.connection().execute(text(sql), values)
 
 

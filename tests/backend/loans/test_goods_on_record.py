@@ -1,16 +1,14 @@
 """What a loan may know of its goods: confirmed receipts, their documents, and evidence that counts today."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from sqlalchemy import Engine
 
 from backend.clock import FixedClock, Moment
-from backend.db import create_schema, open_database, reading, transaction
+from backend.db import reading, transaction
 from backend.evidence.actions import take_statement
 from backend.evidence.heads import Mirror
 from backend.evidence.rules import Beacon
@@ -115,12 +113,10 @@ class Yard:
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    create_schema(engine)
-    yard = Yard(engine)
-    enrol(engine, yard.camera, yard.scale, yard.fusion)
-    with transaction(engine) as session:
+def yard(database: Engine) -> Yard:
+    yard = Yard(database)
+    enrol(database, yard.camera, yard.scale, yard.fusion)
+    with transaction(database) as session:
         kept = acts.keep_document(session, COMPLETE, "CN-909", NOON)
     goods = {
         "site": name32("yard.one"),
@@ -134,8 +130,7 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
     yard.confirm("IssueRequested", requestId=1, depositor=DEPOSITOR, representations=bytes(32), **goods)
     yard.confirm("ReceiptIssued", receiptId=1, requestId=1, holder=DEPOSITOR, operator=OPERATOR, **goods)
     yard.heads = 50
-    yield yard
-    engine.dispose()
+    return yard
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """The registry's rows follow its confirmed events and nothing else; names open what was committed to."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from backend.chain.rules import LedgerEvent
-from backend.db import create_schema, open_database, reading, transaction
+from backend.db import reading, transaction
 from backend.parties import actions, projection
 from backend.parties.rules import (
     Capacity,
@@ -71,12 +69,9 @@ ENROLLED = [
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    create_schema(engine)
-    play(engine, *ENROLLED)
-    yield engine
-    engine.dispose()
+def engine(database: Engine) -> Engine:
+    play(database, *ENROLLED)
+    return database
 
 
 def play(engine: Engine, *events: LedgerEvent) -> None:

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
-from backend.db import create_schema, open_database, reading
+from backend.db import reading
 from backend.pledges import actions
 from backend.pledges.rules import (
     NothingPledged,
@@ -124,9 +124,6 @@ def test_a_pledge_of_nothing_or_of_one_thing_twice_is_refused(receipts: tuple[in
         require_receipts(receipts)
 
 
-def test_a_pledge_that_no_confirmed_event_shows_is_unknown(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    create_schema(engine)
-    with reading(engine) as session, pytest.raises(PledgeUnknown):
+def test_a_pledge_that_no_confirmed_event_shows_is_unknown(database: Engine) -> None:
+    with reading(database) as session, pytest.raises(PledgeUnknown):
         actions.require_effective(session, 9)
-    engine.dispose()

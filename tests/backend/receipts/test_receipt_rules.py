@@ -1,13 +1,13 @@
 """What must hold before an act on a receipt is even intended, each refused by its own name."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
-from backend.db import create_schema, open_database, reading, transaction
+from backend.db import reading, transaction
 from backend.receipts import actions
 from backend.receipts.rules import (
     DocumentUnknown,
@@ -88,10 +88,8 @@ def test_lighter_than_left_always_may_leave_and_heavier_only_by_what_scales_diff
             require_within_order(ORDER, left, weighed)
 
 
-def test_what_no_confirmed_event_shows_is_unknown(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    create_schema(engine)
-    with reading(engine) as session:
+def test_what_no_confirmed_event_shows_is_unknown(database: Engine) -> None:
+    with reading(database) as session:
         for refusal, ask in (
             (RequestUnknown, actions.request),
             (ReceiptUnknown, actions.receipt),
@@ -103,13 +101,10 @@ def test_what_no_confirmed_event_shows_is_unknown(tmp_path: Path) -> None:
             actions.document(session, bytes(32))
         assert actions.request_of_document(session, bytes(32)) is None
         assert actions.receipt_covering(session, bytes(32)) is None
-    engine.dispose()
 
 
-def test_of_a_receipt_that_was_delivered_whole_nothing_can_be_ordered(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    create_schema(engine)
-    with transaction(engine) as session:
+def test_of_a_receipt_that_was_delivered_whole_nothing_can_be_ordered(database: Engine) -> None:
+    with transaction(database) as session:
         session.add(
             ReceiptRow(
                 id=1,
@@ -130,6 +125,5 @@ def test_of_a_receipt_that_was_delivered_whole_nothing_can_be_ordered(tmp_path: 
     wish = actions.ReleaseWish(
         receipt_id=1, mass_kg=1, gate="gate-cam-1", opens_at=NOON, closes_at=NOON + HOUR, to=bytes(32)
     )
-    with pytest.raises(ReceiptDelivered), transaction(engine) as session:
+    with pytest.raises(ReceiptDelivered), transaction(database) as session:
         actions.order_release_by_holder(session, wish, signer="depositor", now=NOON)
-    engine.dispose()

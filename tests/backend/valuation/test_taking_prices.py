@@ -1,15 +1,13 @@
 """Prices are taken whole from a signed file, once, from a source whose key is enrolled and live."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import pytest
 from sqlalchemy import Engine
 
-from backend.db import create_schema, open_database, reading, transaction
+from backend.db import reading, transaction
 from backend.units import Money
 from backend.valuation import actions as valuing
 from backend.valuation.rules import prices as p
@@ -38,13 +36,10 @@ def file_of(*observations: p.PriceObservation, key: bytes = KEY) -> bytes:
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    create_schema(engine)
-    with transaction(engine) as session:
+def bank(database: Engine) -> Engine:
+    with transaction(database) as session:
         valuing.enrol_source(session, source="mysteel", public_key=public(KEY), now=NOW)
-    yield engine
-    engine.dispose()
+    return database
 
 
 def take(bank: Engine, document: bytes) -> tuple[valuing.TakenPrice, ...]:

@@ -1,8 +1,6 @@
 """Callers, answers given once, and acts of two persons, on an app of a single capability."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -13,7 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
 from backend.clock import moment
-from backend.db import open_database, reading, transaction
+from backend.db import reading, transaction
 from backend.identity.actions import admit_person, dismiss_person
 from backend.identity.credentials import (
     KEY_PREFIX,
@@ -26,7 +24,6 @@ from backend.identity.credentials import (
 )
 from backend.identity.permissions import Caller, OrganisationKind, Permission
 from backend.identity.rules import Person, Role
-from backend.migrations import upgrade
 from backend.web import routes as approvals
 from backend.web.caller import may
 from backend.web.ports import Ports, Times
@@ -92,18 +89,15 @@ class Clock:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'bank.sqlite'}")
-    upgrade(engine)
-    with transaction(engine) as session:
+def engine(database: Engine) -> Engine:
+    with transaction(database) as session:
         for name, kind in ((BANK, OrganisationKind.BANK), (TRADER, OrganisationKind.BORROWER)):
             session.add(OrganisationRow(id=name, kind=kind.value))
         for name in ("first", "second"):
             admit_person(session, Person(name, BANK, ACCEPT, f"{name}-key"))
         admit_person(session, Person("trader", TRADER, frozenset({Role.BORROWER}), "trader-key"))
         admit_person(session, Person("climber", TRADER, ACCEPT, "climber-key"))
-    yield engine
-    engine.dispose()
+    return database
 
 
 @pytest.fixture
