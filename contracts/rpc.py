@@ -12,6 +12,20 @@ from contracts.reverts import Revert, named_revert
 
 PATIENCE_S: Final = 10.0
 TAGS: Final = frozenset({"earliest", "latest", "safe", "finalized", "pending"})
+ANSWERED_BY: Final[dict[str, type]] = {
+    "eth_call": str,
+    "eth_chainId": str,
+    "eth_estimateGas": str,
+    "eth_gasPrice": str,
+    "eth_getCode": str,
+    "eth_getLogs": list,
+    "eth_getTransactionCount": str,
+    "eth_maxPriorityFeePerGas": str,
+    "eth_sendRawTransaction": str,
+}
+"""What an answer must be where "nothing" is none; a node that is not itself may still say so."""
+BROKEN_ANSWER: Final = (OSError, ValueError, KeyError, TypeError, AttributeError)
+"""What the client raises where there is no answer, or one that is not JSON-RPC."""
 
 
 class NodeUnavailable(LedgerError):
@@ -54,7 +68,7 @@ class Rpc:
         """
         try:
             answer = self._provider().make_request(RPCEndpoint(method), list(params))
-        except (OSError, ValueError) as error:
+        except BROKEN_ANSWER as error:
             raise NodeUnavailable(url=self.url, method=method, why=type(error).__name__) from error
         return _result(method, answer)
 
@@ -65,7 +79,7 @@ class Rpc:
         asked = [(RPCEndpoint(method), list(params)) for method, params in requests]
         try:
             answers = self._provider().make_batch_request(asked)
-        except (OSError, ValueError) as error:
+        except BROKEN_ANSWER as error:
             raise NodeUnavailable(url=self.url, method="batch", why=type(error).__name__) from error
         if not isinstance(answers, list) or len(answers) != len(requests):
             raise NodeRefused(method="batch", said=str(answers)[:200])
@@ -118,12 +132,20 @@ class Rpc:
 
 
 def _result(method: str, answer: Any) -> Any:
+    if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):
+        raise NodeUnavailable(method=method, why="what it says is no answer")
     error = answer.get("error")
     if error is None:
-        return answer.get("result")
+        result = answer.get("result")
+        if not isinstance(result, ANSWERED_BY.get(method, object)):
+            raise NodeUnavailable(method=method, why=f"it answers {type(result).__name__}")
+        return result
+    if not isinstance(error, dict):
+        raise NodeRefused(method=method, said=str(error)[:200])
     data = error.get("data")
     if isinstance(data, dict):  # some nodes wrap it once more
         data = data.get("data")
-    if isinstance(data, str) and data.startswith("0x") and (len(data) > 2 or "revert" in error["message"]):  # noqa: PLR2004 - more than the prefix
+    said = str(error.get("message"))
+    if isinstance(data, str) and data.startswith("0x") and (data != "0x" or "revert" in said):
         raise Reverted(named_revert(bytes.fromhex(data[2:])))
     raise NodeRefused(method=method, node_code=error.get("code"), said=error.get("message"))

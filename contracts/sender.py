@@ -99,10 +99,11 @@ class Outcome:
 class Sender:
     """One outgoing book in one SQLite file, for any number of signing keys and threads of one process."""
 
-    def __init__(self, rpc: Rpc, path: Path) -> None:
+    def __init__(self, rpc: Rpc, path: Path, *, chain_id: int | None = None) -> None:
+        """A sender by a book; what it signs is for `chain_id`, or for the chain that the node serves now."""
         self._rpc = rpc
         self._lock = threading.RLock()
-        self._chain_id = rpc.chain_id()
+        self._chain_id = rpc.chain_id() if chain_id is None else chain_id
         self._book = Book(path, self._chain_id)
         self._names_tips = True
 

@@ -61,26 +61,44 @@ class Bank:
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """The installation that the settings describe.
+        """The installation that the settings describe, on the ledger that they name.
+
+        Raises:
+            AnotherChain: or another reason of `require_published_contracts`.
+            NodeUnavailable: the node does not answer.
+            DatabaseNotDurable: the database does not keep what it commits.
+        """
+        bank = cls.without_ledger(settings)
+        bank.require_published_contracts()
+        return bank
+
+    def require_published_contracts(self) -> None:
+        """Refuse a ledger that is not the declared one.
 
         Raises:
             AnotherChain: the node serves another chain than the deployment's.
             DeploymentDiffers: what stands at the deployment's addresses are not the published contracts.
-            NodeUnavailable: it does not answer.
+            NodeUnavailable: the node does not answer.
+        """
+        chain_id = self.rpc.chain_id()
+        if chain_id != self.deployment.chain_id:
+            raise AnotherChain(deployed=self.deployment.chain_id, served=chain_id)
+        check(NodeReader(self.rpc), self.deployment)
+
+    @classmethod
+    def without_ledger(cls, settings: Settings) -> Self:
+        """The installation before its node was asked anything; nothing of the ledger may be believed yet.
+
+        Raises:
             DatabaseNotDurable: the database does not keep what it commits.
         """
-        deployment, rpc = Deployment.load(settings.deployment), Rpc(settings.ledger_url)
-        chain_id = rpc.chain_id()
-        if chain_id != deployment.chain_id:
-            raise AnotherChain(deployed=deployment.chain_id, served=chain_id)
-        check(NodeReader(rpc), deployment)
         settings.data.mkdir(parents=True, exist_ok=True)
         offset = settings.clock_offset_file
         return cls(
             settings=settings,
             engine=open_database(settings.database()),
-            rpc=rpc,
-            deployment=deployment,
+            rpc=Rpc(settings.ledger_url),
+            deployment=Deployment.load(settings.deployment),
             keys=Keystore(settings.keystore, settings.keystore_password.get_secret_value()),
             wall=SystemClock(),
             business=SystemClock() if offset is None else OffsetFileClock(offset),

@@ -21,6 +21,7 @@ from backend.app.reactions import BankReactions
 from backend.app.tables import beat
 from backend.chain.follower import Follower
 from backend.chain.outbox import Outbox
+from backend.chain.rules import LogsWithheld
 from backend.db import DatabaseUnavailable, carry_out, reading
 from backend.errors import Unavailable
 from backend.evidence.intake import Intake
@@ -58,8 +59,10 @@ class Service:
         self._next_beat = 0.0
         self._database_gone = False
         self._follower = Follower(bank.rpc, bank.engine, bank.followed, self._reactions.projectors())
-        sender = Sender(bank.rpc, bank.settings.data / "outgoing.sqlite")
-        addresses = bank.deployment.addresses
+        self._ledger_known = False
+        self._node_trouble: str | None = None
+        book, chain_id = bank.settings.data / "outgoing.sqlite", bank.deployment.chain_id
+        sender, addresses = Sender(bank.rpc, book, chain_id=chain_id), bank.deployment.addresses
         self._outbox = Outbox(bank.engine, bank.rpc, sender, keys=bank.keys, addresses=addresses)
         self._payments = PaymentWorker(bank.engine, bank.rail, bank.desk, (self._reactions.on_line,))
         self.intake = Intake(
@@ -68,13 +71,13 @@ class Service:
         self.ear = Subscriber(self._broker(), self.intake.receive)
 
     def start(self) -> None:
-        """Catch up with the ledger, then listen.
+        """Catch up with the ledger if it answers, then listen.
 
         Raises:
+            AnotherChain: or `DeploymentDiffers`: the ledger is not the declared one.
             BrokerUnavailable: the broker does not let the bank listen.
-            NodeUnavailable: the node does not answer.
         """
-        self._follower.catch_up()
+        self._ask_ledger(self._know_ledger, self._follower.catch_up)
         self.ear.start()
 
     def stop(self) -> None:
@@ -87,6 +90,7 @@ class Service:
         Raises:
             EarStopped: a statement could not be committed.
             ReorganisedBelowFinality: the ledger took back what it had called final.
+            AnotherChain: or `DeploymentDiffers`: a node that was away came back with another ledger.
             MirrorsDisagree: two programs derive different roots from the bank's own bytes.
         """
         if self.ear.failure is not None:
@@ -103,8 +107,7 @@ class Service:
             self._database_gone = False
 
     def _step(self) -> None:
-        for part in (self._follower.step, self._examine, self._outbox.step):
-            self._while_node_answers(part)
+        self._ask_ledger(self._know_ledger, self._follower.step, self._examine, self._outbox.step)
         self._payments.step(self._bank.moment())
         self._sweep()
         self._review()
@@ -157,15 +160,39 @@ class Service:
         took = time.monotonic() - begun
         self._next_review = begun + max(REVIEW_EVERY_S, 5 * took)
 
-    @staticmethod
-    def _while_node_answers(part: Callable[[], object]) -> None:
-        try:
-            part()
-        except (
-            NodeUnavailable,
-            NodeRefused,
-        ) as trouble:  # a node may refuse for its own reasons: too much asked
-            log.warning("node_unavailable", why=str(trouble))
+    def _know_ledger(self) -> None:
+        """Nothing is read from a ledger, or sent to it, before it is known to be the declared one."""
+        if not self._ledger_known:
+            self._bank.require_published_contracts()
+            self._ledger_known = True
+
+    def _ask_ledger(self, *parts: Callable[[], object]) -> None:
+        """Take each part's turn; a node that does not answer one is asked again in the next round.
+
+        It may be another one when it is back, so its contracts are looked at again. Money and evidence go on
+        meanwhile, on what was confirmed before.
+        """
+        trouble: LedgerError | Unavailable | None = None
+        for part in parts:
+            try:
+                part()
+            except (NodeUnavailable, LogsWithheld) as met:
+                self._ledger_known, trouble = False, met
+                break
+            except NodeRefused as met:  # for its own reasons: too much asked
+                trouble = met
+                if not self._ledger_known:
+                    break
+        self._say_of_node(trouble)
+
+    def _say_of_node(self, trouble: LedgerError | Unavailable | None) -> None:
+        """A node is asked several times a second; the same trouble is worth one line."""
+        code = None if trouble is None else trouble.code
+        if trouble is not None and code != self._node_trouble:
+            log.warning("node_unavailable", code=code, why=str(trouble))
+        elif trouble is None and self._node_trouble is not None:
+            log.info("node_back")
+        self._node_trouble = code
 
     def _broker(self) -> BrokerAddress:
         settings = self._bank.settings
@@ -190,7 +217,7 @@ def serve(settings: Settings) -> None:
     ending = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ending.set())
-    bank = Bank.open(settings)
+    bank = Bank.without_ledger(settings)
     lead = lead_of(bank.engine)
     try:
         while stand_by(lead, ending):

@@ -5,7 +5,8 @@
 3. Where a header's bloom names a contract but no log came, the block's receipts are asked for instead.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -37,14 +38,19 @@ class Header:
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Self:
-        """A header as a node gives it."""
-        return cls(
-            number=int(given["number"], 16),
-            hash=_bytes(given["hash"]),
-            parent=_bytes(given["parentHash"]),
-            time=datetime.fromtimestamp(int(given["timestamp"], 16), UTC),
-            bloom=int(given["logsBloom"], 16),
-        )
+        """A header as a node gives it.
+
+        Raises:
+            NodeUnavailable: it gives something else.
+        """
+        with _in_form("a header"):
+            return cls(
+                number=int(given["number"], 16),
+                hash=_bytes(given["hash"]),
+                parent=_bytes(given["parentHash"]),
+                time=datetime.fromtimestamp(int(given["timestamp"], 16), UTC),
+                bloom=int(given["logsBloom"], 16),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +67,21 @@ class FoundLog:
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Self:
-        """A log in JSON-RPC's form."""
-        return cls(
-            block_hash=_bytes(given["blockHash"]),
-            block_number=int(given["blockNumber"], 16),
-            log_index=int(given["logIndex"], 16),
-            address=str(given["address"]).lower(),
-            tx_hash=_bytes(given["transactionHash"]),
-            topics=tuple(given["topics"]),
-            data=_bytes(given["data"]),
-        )
+        """A log in JSON-RPC's form.
+
+        Raises:
+            NodeUnavailable: it is something else.
+        """
+        with _in_form("a log"):
+            return cls(
+                block_hash=_bytes(given["blockHash"]),
+                block_number=int(given["blockNumber"], 16),
+                log_index=int(given["logIndex"], 16),
+                address=str(given["address"]).lower(),
+                tx_hash=_bytes(given["transactionHash"]),
+                topics=tuple(given["topics"]),
+                data=_bytes(given["data"]),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +203,15 @@ def _numbered(answer: dict[str, Any], number: int) -> Header:
     if header.number != number:
         raise NodeUnavailable(method=BY_NUMBER, why=f"asked for block {number}, got {header.number}")
     return header
+
+
+@contextmanager
+def _in_form(what: str) -> Iterator[None]:
+    """Something without a field, or with another kind of value in it, is no answer."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise NodeUnavailable(why=f"it gives what is not {what}") from error
 
 
 def _bytes(text: str) -> bytes:
