@@ -1,6 +1,6 @@
 """Alerts and exits as rows; a constraint opens each alert once, however often its statement comes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -82,6 +82,19 @@ def open_alerts(session: Session) -> Sequence[AlertRow]:
     """Alerts that nobody has closed, oldest first."""
     found = select(AlertRow).where(col(AlertRow.closed_at).is_(None))
     return session.exec(found.order_by(col(AlertRow.id))).all()
+
+
+def alerts_after(
+    session: Session, after: int, limit: int, *, is_open: bool | None, sites: Collection[bytes] | None
+) -> Sequence[AlertRow]:
+    """Alerts behind that number, oldest first: open, closed, or all for None; of those sites, or of all."""
+    found = select(AlertRow).where(col(AlertRow.id) > after)
+    if is_open is not None:
+        closed_at = col(AlertRow.closed_at)
+        found = found.where(closed_at.is_(None) if is_open else closed_at.is_not(None))
+    if sites is not None:
+        found = found.where(col(AlertRow.site).in_(sites))
+    return session.exec(found.order_by(col(AlertRow.id)).limit(limit)).all()
 
 
 def exits_due(session: Session, at: datetime) -> Sequence[ExitRow]:

@@ -5,7 +5,16 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.chain.rules import Act, ActDiffers, ActState, NotConfirmed
-from backend.chain.tables import ActRow, act_in_words, act_of, act_row, acts_in, logs_of, projected_to
+from backend.chain.tables import (
+    ActRow,
+    act_in_words,
+    act_of,
+    act_row,
+    acts_in,
+    logs_of,
+    projected_to,
+    unconfirmed_after,
+)
 from contracts.artifacts import load
 
 
@@ -83,6 +92,12 @@ def unconfirmed(session: Session) -> list[Act]:
     """Acts that were decided and are not true yet, refused ones included, in the order of deciding."""
     rows = acts_in(session, ActState.INTENDED, ActState.SENT, ActState.REFUSED)
     return [act_in_words(row) for row in rows]
+
+
+def unconfirmed_page(session: Session, signer: str | None, after: int, limit: int) -> list[tuple[int, Act]]:
+    """Unconfirmed acts with their numbers, behind that number; of one signer, or of all for None."""
+    rows = unconfirmed_after(session, signer, after, limit)
+    return [(row.id, act_in_words(row)) for row in rows if row.id is not None]
 
 
 def confirmed_height(session: Session) -> int:

@@ -9,7 +9,6 @@ from sqlmodel import Session
 
 from backend.chain import actions as chain
 from backend.chain.rules import Act, ActState, ActUnknown
-from backend.chain.tables import ActRow, act_in_words, unconfirmed_after
 from backend.identity.permissions import Caller, Permission
 from backend.web.caller import may
 from backend.web.pages import AfterNumber, Limit, Page, page
@@ -60,8 +59,8 @@ def list_unconfirmed_acts(
 ) -> Page[LedgerAct]:
     """Acts that were decided and are not true yet, refused ones included; the bank sees everybody's."""
     signer = None if caller.is_bank else caller.organisation
-    found = look(lambda session: unconfirmed_after(session, signer, after, limit + 1))
-    return page(found, limit, shown=lambda row: _shown(act_in_words(row)), key=_number)
+    found = look(lambda session: chain.unconfirmed_page(session, signer, after, limit + 1))
+    return page(found, limit, shown=lambda each: _shown(each[1]), key=lambda each: each[0])
 
 
 @router.get("/acts/{key}", responses=refusals(ActUnknown))
@@ -75,10 +74,6 @@ def get_act(look: LookDep, caller: Reader, key: KeyInPath) -> LedgerAct:
         return _shown(act, chain.events_of_act(session, key))
 
     return look(question)
-
-
-def _number(row: ActRow) -> int:
-    return row.id or 0
 
 
 def _shown(act: Act, events: Sequence[tuple[str, dict[str, Any]]] = ()) -> LedgerAct:
