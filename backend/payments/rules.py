@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from backend.errors import Invalid, NotFound, Unavailable, WrongState
 from backend.loans.rules.loan import Payee
@@ -53,6 +53,12 @@ class CreditTooSmall(WrongState):
     """More was to be refunded than the borrower's credit, refunds under way taken off."""
 
     code = "payments.credit_too_small"
+
+
+class RailTakesNoOrders(WrongState):
+    """The rail has its own way in: the borrower pays at its own bank and names the loan."""
+
+    code = "payments.rail_takes_no_orders"
 
 
 class IntentKind(StrEnum):
@@ -171,6 +177,20 @@ class Rail(Protocol):
         ...
 
 
+@runtime_checkable
+class Collecting(Protocol):
+    """A rail at which the bank may ask for a borrower's money; a sandbox is one."""
+
+    def receive(self, *, payer: str, amount: Money, reference: str, key: str | None = None) -> int:
+        """Take the money; the number of its statement line, the same one for the same key.
+
+        Raises:
+            OutcomeUnknown: no answer came; it may have been taken.
+            EndToEndIdReused: the key stands for another payment.
+        """
+        ...
+
+
 def disbursement_id(loan_id: str, attempt: int) -> str:
     """The end-to-end id of paying a loan out; a new attempt only ever follows a rejected one."""
     return f"D-{loan_id}-{attempt}"
@@ -179,3 +199,8 @@ def disbursement_id(loan_id: str, attempt: int) -> str:
 def refund_id(loan_id: str, number: int) -> str:
     """The end-to-end id of a loan's n-th refund."""
     return f"R-{loan_id}-{number}"
+
+
+def repayment_id(loan_id: str, number: int) -> str:
+    """The key of a borrower's n-th repayment of a loan."""
+    return f"P-{loan_id}-{number}"

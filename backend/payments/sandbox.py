@@ -31,6 +31,9 @@ CREATE TABLE IF NOT EXISTS line (
     number INTEGER PRIMARY KEY AUTOINCREMENT, direction TEXT NOT NULL,
     amount_minor INTEGER NOT NULL CHECK (amount_minor > 0), currency TEXT NOT NULL,
     paid_on TEXT NOT NULL, reference TEXT NOT NULL, counterparty TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS received (
+    key TEXT PRIMARY KEY, number INTEGER NOT NULL, payer TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL, currency TEXT NOT NULL, reference TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS closed_account (account TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT;
 """
 
@@ -92,11 +95,27 @@ class SandboxRail:
             for number, way, minor, currency, on, reference, who in rows
         ]
 
-    def receive(self, *, payer: str, amount: Money, reference: str) -> int:
-        """Somebody pays the bank today; the number of the statement line."""
+    def receive(self, *, payer: str, amount: Money, reference: str, key: str | None = None) -> int:
+        """Somebody pays the bank today; the number of the statement line, the same one for the same key.
+
+        Raises:
+            EndToEndIdReused: the key stands for another payment.
+            OutcomeUnknown: the file could not be reached.
+        """
         require_positive(amount)
+        content = (payer, amount.amount_minor, amount.currency, reference)
         with self._unit() as connection:
-            return self._write_line(connection, Direction.IN, amount, reference, payer)
+            earlier = connection.execute(
+                "SELECT number, payer, amount_minor, currency, reference FROM received WHERE key = ?", (key,)
+            ).fetchone()
+            if earlier is not None:
+                if tuple(earlier[1:]) != content:
+                    raise EndToEndIdReused(end_to_end_id=key)
+                return int(earlier[0])
+            number = self._write_line(connection, Direction.IN, amount, reference, payer)
+            if key is not None:
+                connection.execute("INSERT INTO received VALUES (?, ?, ?, ?, ?, ?)", (key, number, *content))
+            return number
 
     def close_account(self, account: str, reason: str) -> None:
         """From now on payments to this account are rejected."""

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from sqlalchemy import JSON, CheckConstraint, Index, text
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, SQLModel, and_, col, func, or_, select
 
 from backend.db import BigInt, UtcDateTime
 from backend.loans.rules.loan import Payee
@@ -66,6 +66,23 @@ class StatementLineRow(SQLModel, table=True):
     state: str = Field(max_length=16, index=True)
     loan_id: str | None = Field(default=None, max_length=40, foreign_key="loan.id")
     taken_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RepaymentRow(SQLModel, table=True):
+    """Money that a borrower has asked to be taken from its account; `number` once the rail has it."""
+
+    __tablename__ = "repayment"
+    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount_positive"),)
+
+    key: str = Field(primary_key=True, max_length=35)
+    loan_id: str = Field(max_length=40, foreign_key="loan.id", index=True)
+    payer: str = Field(max_length=66)
+    amount_minor: int = Field(sa_type=BigInt)
+    currency: str = Field(max_length=3)
+    asked_by: str = Field(max_length=66)
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    rail: str = Field(max_length=16)
+    number: int | None = Field(default=None, sa_type=BigInt)
 
 
 def intent_of(session: Session, end_to_end_id: str) -> PaymentIntent:
@@ -141,3 +158,33 @@ def lines_in(session: Session, state: str) -> list[StatementLineRow]:
             .order_by(col(StatementLineRow.rail), col(StatementLineRow.number))
         ).all()
     )
+
+
+def lines_after(session: Session, state: str, after: tuple[str, int], limit: int) -> list[StatementLineRow]:
+    """Lines in one state behind that rail and number."""
+    rail, number = after
+    behind = or_(
+        col(StatementLineRow.rail) > rail,
+        and_(col(StatementLineRow.rail) == rail, col(StatementLineRow.number) > number),
+    )
+    found = select(StatementLineRow).where(StatementLineRow.state == state, behind)
+    ordered = found.order_by(col(StatementLineRow.rail), col(StatementLineRow.number))
+    return list(session.exec(ordered.limit(limit)).all())
+
+
+def payments_after(session: Session, after: str, limit: int) -> list[PaymentIntent]:
+    """Payments by their names, behind that one."""
+    found = select(PaymentIntentRow).where(PaymentIntentRow.end_to_end_id > after)
+    rows = session.exec(found.order_by(col(PaymentIntentRow.end_to_end_id)).limit(limit)).all()
+    return [to_intent(row) for row in rows]
+
+
+def open_repayments(session: Session, rail: str) -> list[RepaymentRow]:
+    """Repayments that the rail does not have yet, oldest first."""
+    found = select(RepaymentRow).where(RepaymentRow.rail == rail, col(RepaymentRow.number).is_(None))
+    return list(session.exec(found.order_by(col(RepaymentRow.asked_at), col(RepaymentRow.key))).all())
+
+
+def next_repayment_number(session: Session, loan_id: str) -> int:
+    """The number of the next repayment of a loan, from 1."""
+    return session.exec(select(func.count()).where(RepaymentRow.loan_id == loan_id)).one() + 1

@@ -19,7 +19,17 @@ from backend.errors import Unavailable, WrongState
 from backend.loans.actions.desk import Desk
 from backend.payments import actions
 from backend.payments.actions import TakenLine
-from backend.payments.rules import IntentState, Outcome, OutcomeUnknown, PaymentIntent, Rail, StatementLine
+from backend.payments.repaying import mark_taken, waiting_repayments
+from backend.payments.rules import (
+    Collecting,
+    IntentState,
+    Outcome,
+    OutcomeUnknown,
+    PaymentIntent,
+    Rail,
+    StatementLine,
+)
+from backend.units import Money
 
 Reaction = Callable[[Session, TakenLine], None]
 """What follows, in the same transaction, from money that was booked to a loan."""
@@ -55,8 +65,28 @@ class PaymentWorker:
             waiting = actions.unfinished(session)
         for intent in waiting:
             self._carry_out(intent, at, done)
+        self._collect(done)
         self._take_lines(at, done)
         return done
+
+    def _collect(self, done: Round) -> None:
+        """Have the rail take what borrowers asked to pay; its key makes a repetition the same payment."""
+        rail = self.rail
+        if not isinstance(rail, Collecting):
+            return
+        with reading(self.engine) as session:
+            waiting = waiting_repayments(session, self.rail.name)
+        for row in waiting:
+            amount = Money(row.amount_minor, row.currency)
+            try:
+                number = rail.receive(payer=row.payer, amount=amount, reference=row.loan_id, key=row.key)
+            except OutcomeUnknown:
+                done.unknown.append(row.key)
+                continue
+            except WrongState as refusal:
+                done.held[row.key] = refusal.code
+                continue
+            carry_out(self.engine, partial(mark_taken, key=row.key, number=number))
 
     def _carry_out(self, intent: PaymentIntent, at: Moment, done: Round) -> None:
         name = intent.instruction.end_to_end_id

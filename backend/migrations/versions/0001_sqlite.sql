@@ -769,6 +769,23 @@ CREATE TABLE release_quote (
 
 CREATE INDEX ix_release_quote_loan_id ON release_quote (loan_id);
 
+CREATE TABLE repayment (
+    "key" VARCHAR(35) NOT NULL,
+    loan_id VARCHAR(40) NOT NULL,
+    payer VARCHAR(66) NOT NULL,
+    amount_minor INTEGER NOT NULL,
+    currency VARCHAR(3) NOT NULL,
+    asked_by VARCHAR(66) NOT NULL,
+    asked_at DATETIME NOT NULL,
+    rail VARCHAR(16) NOT NULL,
+    number INTEGER,
+    CONSTRAINT pk_repayment PRIMARY KEY ("key"),
+    CONSTRAINT ck_repayment_amount_positive CHECK (amount_minor > 0),
+    CONSTRAINT fk_repayment_loan_id_loan FOREIGN KEY(loan_id) REFERENCES loan (id)
+);
+
+CREATE INDEX ix_repayment_loan_id ON repayment (loan_id);
+
 CREATE TABLE statement_line (
     rail VARCHAR(16) NOT NULL,
     number INTEGER NOT NULL,

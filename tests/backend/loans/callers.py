@@ -18,13 +18,14 @@ from backend.loans import product_routes, reading_routes
 from backend.loans import routes as loan_routes
 from backend.loans.actions.desk import Desk
 from backend.parties.two_persons import SigningDesk
+from backend.payments import routes as payment_routes
 from backend.payments.rules import Rail
 from backend.web.ports import Ports, Times
 from backend.web.problems import install
 from backend.web.surroundings import Surroundings
 from tests.backend.loans.bank import PEOPLE, Bank
 
-ROUTERS = (product_routes.router, loan_routes.router, reading_routes.router)
+ROUTERS = (product_routes.router, loan_routes.router, reading_routes.router, payment_routes.router)
 MINE, OTHER, KEEPER = "wuxi-trading", "suzhou-trading", "wuxi-storage"
 ORGANISATIONS = {
     "wuxi-bank": OrganisationKind.BANK,
@@ -46,6 +47,7 @@ class Callers:
     """The API over a bank of the tests, and who calls it."""
 
     bank: Bank
+    rail: object = None
     tokens: dict[str, str] = field(default_factory=dict)
     client: TestClient = field(init=False)
     keys: int = 0
@@ -56,7 +58,7 @@ class Callers:
         app.state.ports.offer(Engine, self.bank.engine)
         app.state.ports.offer(Desk, self.bank.desk)
         app.state.ports.offer(SigningDesk, self.bank.desk.signing)
-        app.state.ports.offer(Rail, self.bank.rail)
+        app.state.ports.offer(Rail, self.rail or self.bank.rail)
         app.state.ports.offer(Times, Times(self.bank.desk.wall, lambda: self.bank.at))
         for router in ROUTERS:
             app.include_router(router)
