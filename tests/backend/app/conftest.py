@@ -132,7 +132,13 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def settings(chain: AnyLedger, life: LedgerLife, tmp_path: Path, port: int) -> Settings:
+def bank_database() -> str:
+    """The bank's own file; tests that hold on another database have a `bank_database` of their own."""
+    return ""
+
+
+@pytest.fixture
+def settings(chain: AnyLedger, life: LedgerLife, tmp_path: Path, port: int, bank_database: str) -> Settings:
     deployment, keystore = tmp_path / "deployment.json", tmp_path / "keys"
     life.ledger.deployment.save(deployment)
     for name in (DEPOSITOR, OPERATOR, LENDER, *OFFICERS, "witness"):
@@ -147,6 +153,7 @@ def settings(chain: AnyLedger, life: LedgerLife, tmp_path: Path, port: int) -> S
         rail="sandbox",
         data=tmp_path / "bank",
         broker_port=port,
+        database_url=bank_database,
     )
 
 

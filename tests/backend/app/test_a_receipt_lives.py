@@ -47,6 +47,12 @@ LOT_KG = sum(COILS.values())
 TERMS = sha256(b"terms of the loan").digest()
 
 
+@pytest.fixture
+def bank_database(database_url: str) -> str:
+    """A receipt lives the same life on either kind of database."""
+    return database_url
+
+
 def document() -> dict[str, object]:
     goods = COMPLETE["goods"] | {"mass_kg": LOT_KG, "pieces": len(COILS)}
     return COMPLETE | {"goods": goods, "storage": COMPLETE["storage"] | {"site": SITE}}

@@ -38,6 +38,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAIL": settings.rail,
         "DATA": str(settings.data),
         "BROKER_PORT": str(settings.broker_port),
+        "DATABASE_URL": settings.database_url,
     }
     return os.environ | {f"TALLYSTICK_{name}": value for name, value in chosen.items()}
 
