@@ -68,6 +68,12 @@ class ChainBroken(WrongState):
     code = "evidence.chain_broken"
 
 
+class MediaUnknown(NotFound):
+    """The statement names no medium of this SHA-256, or it has not reached the store."""
+
+    code = "evidence.media_unknown"
+
+
 class StatementUnknown(NotFound):
     """No statement of this id was taken."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import JSON, Index, LargeBinary, Text, UniqueConstraint, text, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, SQLModel, col, exists, func, select
 
@@ -273,6 +273,36 @@ def latest_equal(session: Session, site: bytes) -> HeadRow | None:
         .order_by(col(HeadRow.epoch).desc(), col(HeadRow.size).desc())
     )
     return session.exec(found).first()
+
+
+def head_over(session: Session, row: StatementRow) -> HeadRow | None:
+    """The newest head that covers the statement and that the mirror found equal, a witnessed one first."""
+    found = (
+        select(HeadRow)
+        .where(
+            HeadRow.site == row.site,
+            HeadRow.epoch == row.log_epoch,
+            HeadRow.size > row.log_index,
+            HeadRow.verdict == HeadVerdict.EQUAL,
+        )
+        .order_by(col(HeadRow.witnessed_at_block).is_(None), col(HeadRow.size).desc())
+    )
+    return session.exec(found).first()
+
+
+def movements_after(
+    session: Session, about: tuple[bytes, tuple[str, ...], bytes | None], after: tuple[int, int], limit: int
+) -> Sequence[StatementRow]:
+    """Statements of a site, of these kinds, of one subject or of all for None, behind a place of its log."""
+    site, kinds, subject = about
+    place = tuple_(col(StatementRow.log_epoch), col(StatementRow.log_index))
+    found = select(StatementRow).where(
+        StatementRow.site == site, col(StatementRow.kind).in_(kinds), place > tuple_(*after)
+    )
+    if subject is not None:
+        found = found.where(StatementRow.subject == subject)
+    order = (col(StatementRow.log_epoch), col(StatementRow.log_index))
+    return session.exec(found.order_by(*order).limit(limit)).all()
 
 
 def rows_about(session: Session, site: bytes, kind: str, subject: bytes) -> Sequence[StatementRow]:

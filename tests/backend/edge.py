@@ -97,9 +97,8 @@ class Device:
 
     def says(self, kind: str, fields: dict[str, Any], **header: Any) -> StatementMessage:
         """The next statement, as it goes to the bridge; `header` overrides what the device would write."""
-        body = write_body(
-            kind, fields, boot=BOOT, salt=sha256(f"{self.name}{self.seq}".encode()).digest()[:16]
-        )
+        salt = sha256(f"{self.name}{self.seq}".encode()).digest()[:16]
+        body = write_body(kind, fields, boot=BOOT, media=header.pop("media", ()), salt=salt)
         quantity = fields.get("mass_kg", fields.get("net_kg", 0))
         written = {
             "site": self.site,
