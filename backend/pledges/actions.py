@@ -1,4 +1,7 @@
-"""Take the steps of a pledge, and end it: each an intent for the ledger that confirmed facts allow."""
+"""Take the steps of a pledge, and end it: each an intent for the ledger that confirmed facts allow.
+
+Each gives the key of its act on the ledger.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,7 +54,7 @@ def endorse(
     terms: bytes,
     expires_at: datetime,
     signer: str,
-) -> None:
+) -> str:
     """Intend the pledgor's endorsement of its receipts to the pledgee.
 
     Raises:
@@ -63,7 +66,7 @@ def endorse(
     require_receipts(receipt_ids)
     for each in receipt_ids:
         _require_free(session, each)
-    _intend(
+    return _intend(
         session,
         key=f"endorse:{to_hex(terms)}",
         signer=signer,
@@ -77,7 +80,7 @@ def endorse(
     )
 
 
-def attorn(session: Session, pledge_id: int, *, terms: bytes, signer: str, now: datetime) -> None:
+def attorn(session: Session, pledge_id: int, *, terms: bytes, signer: str, now: datetime) -> str:
     """Intend the operator's acknowledgement that it will hold for the pledgee; `now` is wall-clock.
 
     Raises:
@@ -87,12 +90,12 @@ def attorn(session: Session, pledge_id: int, *, terms: bytes, signer: str, now: 
     """
     _require(session, pledge_id, PledgeState.ENDORSED, terms, now)
     args = {"pledgeId": pledge_id, "terms": terms}
-    _intend(session, key=f"attorn:{pledge_id}", signer=signer, function="attorn", args=args)
+    return _intend(session, key=f"attorn:{pledge_id}", signer=signer, function="attorn", args=args)
 
 
 def register(
     session: Session, pledge_id: int, filing: Filing, *, terms: bytes, signer: str, now: datetime
-) -> None:
+) -> str:
     """Intend the pledgee's record that it has filed and searched the public registry; `now` is wall-clock.
 
     Raises:
@@ -108,7 +111,7 @@ def register(
         "filedAt": int(filing.filed_at.timestamp()),
         "search": filing.search,
     }
-    _intend(session, key=f"register:{pledge_id}", signer=signer, function="register", args=args)
+    return _intend(session, key=f"register:{pledge_id}", signer=signer, function="register", args=args)
 
 
 def accept(
@@ -120,7 +123,7 @@ def accept(
     desk: SigningDesk,
     signer: str,
     now: datetime,
-) -> None:
+) -> str:
     """Intend the pledgee's acceptance, signed by two of its people, with which control moves.
 
     `now` is wall-clock.
@@ -136,10 +139,10 @@ def accept(
     act = {"pledge": pledge_id, "terms": terms}
     signed = desk.signed_by_two(ACCEPTANCE, act, contract=CONTRACT, people=people, now=now)
     args = {"pledgeId": pledge_id, "terms": terms, "signed": signed}
-    _intend(session, key=f"accept:{pledge_id}", signer=signer, function="accept", args=args)
+    return _intend(session, key=f"accept:{pledge_id}", signer=signer, function="accept", args=args)
 
 
-def withdraw(session: Session, pledge_id: int, *, signer: str, now: datetime) -> None:
+def withdraw(session: Session, pledge_id: int, *, signer: str, now: datetime) -> str:
     """Intend the end of a pledge before control has moved, by either side; `now` is wall-clock.
 
     Raises:
@@ -150,7 +153,7 @@ def withdraw(session: Session, pledge_id: int, *, signer: str, now: datetime) ->
     state = found.state(now)
     if state not in (PledgeState.ENDORSED, PledgeState.ATTORNED, PledgeState.REGISTERED):
         require_state(found, PledgeState.REGISTERED, now)
-    _intend(
+    return _intend(
         session,
         key=f"withdraw:{pledge_id}",
         signer=signer,
@@ -159,14 +162,14 @@ def withdraw(session: Session, pledge_id: int, *, signer: str, now: datetime) ->
     )
 
 
-def record_loan_event(session: Session, pledge_id: int, commitment: bytes, *, signer: str) -> None:
+def record_loan_event(session: Session, pledge_id: int, commitment: bytes, *, signer: str) -> str:
     """Intend one opaque event in the loan's hash chain on the ledger.
 
     Raises:
         PledgeUnknown: no confirmed event shows the pledge.
     """
     pledge_facts(session, pledge_id)
-    _intend(
+    return _intend(
         session,
         key=f"loan-event:{pledge_id}:{to_hex(commitment)}",
         signer=signer,
@@ -184,7 +187,7 @@ def release(
     desk: SigningDesk,
     signer: str,
     now: datetime,
-) -> None:
+) -> str:
     """Intend the end of the pledge on one receipt, signed by two of the pledgee's people; opens no gate.
 
     `now` is wall-clock.
@@ -201,7 +204,7 @@ def release(
     content = content_hash(receipts.receipt(session, receipt_id))
     act = {"pledge": pledge_id, "receipt": receipt_id, "content": content}
     signed = desk.signed_by_two(RELEASE, act, contract=CONTRACT, people=people, now=now)
-    _intend(
+    return _intend(
         session,
         key=f"release:{pledge_id}:{receipt_id}:{to_hex(content)}",
         signer=signer,
@@ -210,7 +213,7 @@ def release(
     )
 
 
-def close(session: Session, pledge_id: int, *, signer: str, now: datetime) -> None:
+def close(session: Session, pledge_id: int, *, signer: str, now: datetime) -> str:
     """Intend the close of the loan; `now` is wall-clock.
 
     Raises:
@@ -221,7 +224,9 @@ def close(session: Session, pledge_id: int, *, signer: str, now: datetime) -> No
     if found.state(now) is PledgeState.EFFECTIVE:
         raise ReceiptsStillPledged(pledge=pledge_id, receipts=list(found.receipts))
     require_state(found, PledgeState.RELEASED, now)
-    _intend(session, key=f"close:{pledge_id}", signer=signer, function="close", args={"pledgeId": pledge_id})
+    return _intend(
+        session, key=f"close:{pledge_id}", signer=signer, function="close", args={"pledgeId": pledge_id}
+    )
 
 
 def pledge(session: Session, pledge_id: int) -> Pledge:
@@ -276,6 +281,7 @@ def _require(session: Session, pledge_id: int, state: PledgeState, terms: bytes,
     require_same_terms(found, terms)
 
 
-def _intend(session: Session, *, key: str, signer: str, function: str, args: dict[str, Any]) -> None:
+def _intend(session: Session, *, key: str, signer: str, function: str, args: dict[str, Any]) -> str:
     fresh = chain.fresh_key(session, key)
     chain.intend(session, key=fresh, signer=signer, contract=CONTRACT, function=function, args=args)
+    return fresh

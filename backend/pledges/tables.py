@@ -1,9 +1,10 @@
 """Projections of the pledge registry's confirmed events."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Index, text
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, or_, select
 
 from backend.db import BigInt, HexId, UtcDateTime
 from backend.pledges.rules import Pledge, PledgeUnknown
@@ -113,3 +114,24 @@ def latest_pledge_with(session: Session, pledgor: bytes, terms: bytes) -> int | 
     """The newest pledge that this pledgor endorsed under these terms."""
     found = select(PledgeRow.id).where(PledgeRow.pledgor == pledgor, PledgeRow.terms == terms)
     return session.exec(found.order_by(col(PledgeRow.id).desc())).first()
+
+
+def pledge_ids_after(session: Session, after: int, limit: int, *, of: tuple[bytes, Any] | None) -> list[int]:
+    """Numbers of pledges behind `after`, in order.
+
+    Args:
+        session: the unit of work.
+        after: the number of the last one seen.
+        limit: how many at most.
+        of: a party that gave or took the pledge, with the query for the receipts that it keeps the goods of;
+            None for all.
+    """
+    found = select(PledgeRow.id).where(PledgeRow.id > after)
+    if of is not None:
+        party, kept = of
+        holds = select(PledgedReceiptRow.pledge_id).where(col(PledgedReceiptRow.receipt_id).in_(kept))
+        mine = or_(
+            col(PledgeRow.pledgor) == party, col(PledgeRow.pledgee) == party, col(PledgeRow.id).in_(holds)
+        )
+        found = found.where(mine)
+    return list(session.exec(found.order_by(col(PledgeRow.id)).limit(limit)).all())

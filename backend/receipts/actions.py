@@ -45,6 +45,7 @@ from backend.receipts.rules import (
 )
 from backend.receipts.tables import (
     DocumentRow,
+    ids_operated_by,
     live_receipt_ids,
     live_receipt_of,
     open_orders_at,
@@ -285,6 +286,11 @@ def orders_open_at(session: Session, site: bytes, gate: str, at: datetime) -> li
 def live_receipts_at(session: Session, site: bytes) -> list[int]:
     """Receipts whose goods are at this site, oldest first."""
     return live_receipt_ids(session, site)
+
+
+def operated_by(operator: bytes) -> Any:
+    """The query for the receipts whose goods this operator keeps, to stand inside another."""
+    return ids_operated_by(operator)
 
 
 def receipt_covering(session: Session, fingerprint: bytes) -> int | None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import JSON, Index, LargeBinary, text
 from sqlmodel import Field, Session, SQLModel, col, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from backend.db import BigInt, HexId, UtcDateTime
 from backend.receipts.rules import (
@@ -266,3 +267,8 @@ def _order(row: OrderRow) -> Order:
         to=row.to,
         by=row.by,
     )
+
+
+def ids_operated_by(operator: bytes) -> SelectOfScalar[int]:
+    """The query for the receipts of one operator."""
+    return select(ReceiptRow.id).where(ReceiptRow.operator == operator)

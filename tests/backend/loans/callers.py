@@ -20,13 +20,20 @@ from backend.loans.actions.desk import Desk
 from backend.parties.two_persons import SigningDesk
 from backend.payments import routes as payment_routes
 from backend.payments.rules import Rail
+from backend.pledges import routes as pledge_routes
 from backend.web.ports import Ports, Times
 from backend.web.problems import install
 from backend.web.surroundings import Surroundings
 from tests.backend.loans.bank import PEOPLE, Bank
 
-ROUTERS = (product_routes.router, loan_routes.router, reading_routes.router, payment_routes.router)
-MINE, OTHER, KEEPER = "wuxi-trading", "suzhou-trading", "wuxi-storage"
+ROUTERS = (
+    product_routes.router,
+    loan_routes.router,
+    reading_routes.router,
+    payment_routes.router,
+    pledge_routes.router,
+)
+MINE, OTHER, KEEPER = "wuxi-trading", "suzhou-trading", "operator"
 ORGANISATIONS = {
     "wuxi-bank": OrganisationKind.BANK,
     MINE: OrganisationKind.BORROWER,
@@ -106,6 +113,19 @@ class Callers:
 
     def _headers(self, name: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens[name]}"}
+
+
+def both_pages(callers: Callers, name: str, path: str) -> list[Any]:
+    """Everything on a list, found one item at a time."""
+    found: list[Any] = []
+    params: dict[str, Any] = {"limit": 1}
+    for _ in range(100):
+        answer = callers.get(name, path, **params).json()
+        found += answer["items"]
+        if answer["next"] is None:
+            break
+        params["after"] = answer["next"]
+    return found
 
 
 def code_of(answer: Response) -> tuple[int, str]:
