@@ -13,10 +13,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from backend.chain.bench import ledger  # noqa: E402 - the project is found through the line above
+from backend.chain.bench import Figures, ledger  # noqa: E402 - the project is found through the line above
+from backend.chain.follower_bench import follower  # noqa: E402
 from backend.story.bench import exit_to_alert  # noqa: E402
+from tests.support.postgres import pip_bin, postgres_server  # noqa: E402
 
-BENCHES = {"exit-to-alert": exit_to_alert, "ledger": ledger}
+
+def follower_on_both(*, runs: int, folder: Path) -> Figures:
+    """The follower on SQLite, durable, and on the tests' PostgreSQL 18, which does without fsync."""
+    with postgres_server(pip_bin()) as server:
+        return follower(runs=runs, folder=folder, databases={"postgresql": server.url(server.empty())})
+
+
+BENCHES = {"exit-to-alert": exit_to_alert, "follower": follower_on_both, "ledger": ledger}
 
 
 def main() -> int:

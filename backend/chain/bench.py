@@ -34,24 +34,24 @@ def ledger(*, runs: int, folder: Path) -> Figures:
     folder.mkdir(parents=True)
     account: LocalAccount = Account.create()
     commits = _commits_per_s(folder / "commits.sqlite")
-    with _served(folder, account.address) as (rpc, first_boot_s):
+    with served(folder, account.address) as (rpc, first_boot_s):
         acknowledged, sealed = _transactions_per_s(rpc, account, runs * 50)
         acts = _acts_per_s(rpc, account, runs, folder)
         calls = _per_s(200, lambda: rpc.eth_call(to=NOBODY, data=b""))
-    with _served(folder, account.address) as (_, second_boot_s):
+    with served(folder, account.address) as (_, second_boot_s):
         pass
     return {
-        "boot_of_a_new_chain": _figure(first_boot_s, "s", goal=BOOT_GOAL_S, at_most=True),
-        "boot_of_a_kept_chain": _figure(second_boot_s, "s", goal=BOOT_GOAL_S, at_most=True),
-        "transactions_acknowledged": _figure(acknowledged, "/s", baseline=commits),
-        "transactions_sealed": _figure(sealed, "/s", baseline=commits, goal=SEALED_GOAL),
-        "acts_sent_by_a_sender": _figure(acts, "/s", baseline=commits),
-        "calls_answered": _figure(calls, "/s"),
+        "boot_of_a_new_chain": figure_of(first_boot_s, "s", goal=BOOT_GOAL_S, at_most=True),
+        "boot_of_a_kept_chain": figure_of(second_boot_s, "s", goal=BOOT_GOAL_S, at_most=True),
+        "transactions_acknowledged": figure_of(acknowledged, "/s", baseline=commits),
+        "transactions_sealed": figure_of(sealed, "/s", baseline=commits, goal=SEALED_GOAL),
+        "acts_sent_by_a_sender": figure_of(acts, "/s", baseline=commits),
+        "calls_answered": figure_of(calls, "/s"),
     }
 
 
 @contextmanager
-def _served(folder: Path, funded: str) -> Iterator[tuple[Rpc, float]]:
+def served(folder: Path, funded: str) -> Iterator[tuple[Rpc, float]]:
     """The chain as a process, and the seconds until it answered."""
     command = [sys.executable, "-m", "backend.cli", "chain", "--data", str(folder / "chain"), "--port", "0"]
     started = time.perf_counter()
@@ -110,9 +110,10 @@ def _per_s(count: int, thing: Callable[[], object]) -> float:
     return count / (time.perf_counter() - started)
 
 
-def _figure(
+def figure_of(
     value: float, unit: str, *, baseline: float | None = None, goal: int | None = None, at_most: bool = False
 ) -> dict[str, Any]:
+    """A figure as every bench prints it."""
     compare = "<" if at_most else ">"
     return {
         "value": round(value, 2),

@@ -10,11 +10,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from eth_utils.address import to_checksum_address
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 from sqlmodel import Session
 
 from backend.chain.fetching import Fetcher, FoundLog, Header, Stretch
@@ -192,22 +192,22 @@ def _remember(session: Session, cursor: CursorRow, stretch: Stretch, final: Head
     for header in stretch.headers:
         if header.number > final.number or header.number in spoke or header.number == last:
             session.add(BlockRow(number=header.number, hash=header.hash, time=header.time))
-    for found in stretch.logs:
-        session.add(_row(found))
+    if stretch.logs:  # thousands at once: as rows, with nothing made of each
+        session.connection().execute(insert(LogRow), [_row(found) for found in stretch.logs])
     cursor.seen = last
     session.flush()
 
 
-def _row(found: FoundLog) -> LogRow:
-    return LogRow(
-        block_hash=found.block_hash,
-        log_index=found.log_index,
-        block_number=found.block_number,
-        address=found.address,
-        tx_hash=found.tx_hash,
-        topics=list(found.topics),
-        data=found.data,
-    )
+def _row(found: FoundLog) -> dict[str, Any]:
+    return {
+        "block_hash": found.block_hash,
+        "log_index": found.log_index,
+        "block_number": found.block_number,
+        "address": found.address,
+        "tx_hash": found.tx_hash,
+        "topics": list(found.topics),
+        "data": found.data,
+    }
 
 
 def event_of(row: LogRow, block: BlockRow, contracts: Mapping[str, Artifact]) -> LedgerEvent:
