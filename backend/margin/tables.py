@@ -167,3 +167,17 @@ def owed_release_of(session: Session, receipt: int, mass_kg: int) -> OrderedRele
         .order_by(col(OrderedReleaseRow.ordered_at))
         .limit(1)
     ).one_or_none()
+
+
+def ordered_of(session: Session, quote_id: str) -> list[OrderedReleaseRow]:
+    """What was ordered to leave under a quote, by receipt."""
+    found = select(OrderedReleaseRow).where(OrderedReleaseRow.quote_id == quote_id)
+    return list(session.exec(found.order_by(col(OrderedReleaseRow.receipt))).all())
+
+
+def decisions_after(session: Session, loan_id: str, after: int, limit: int) -> list[MarginDecisionRow]:
+    """Decisions about a loan's cover behind that number, in order."""
+    found = select(MarginDecisionRow).where(
+        MarginDecisionRow.loan_id == loan_id, MarginDecisionRow.number > after
+    )
+    return list(session.exec(found.order_by(col(MarginDecisionRow.number)).limit(limit)).all())

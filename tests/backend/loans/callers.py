@@ -17,6 +17,7 @@ from backend.identity.rules import Person, Role
 from backend.loans import product_routes, reading_routes
 from backend.loans import routes as loan_routes
 from backend.loans.actions.desk import Desk
+from backend.margin import routes as margin_routes
 from backend.parties.two_persons import SigningDesk
 from backend.payments import routes as payment_routes
 from backend.payments.rules import Rail
@@ -32,6 +33,7 @@ ROUTERS = (
     reading_routes.router,
     payment_routes.router,
     pledge_routes.router,
+    margin_routes.router,
 )
 MINE, OTHER, KEEPER = "wuxi-trading", "suzhou-trading", "operator"
 ORGANISATIONS = {
