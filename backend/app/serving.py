@@ -108,7 +108,8 @@ class Service:
 
     def _step(self) -> None:
         self._ask_ledger(self._know_ledger, self._follower.step, self._examine, self._outbox.step)
-        self._payments.step(self._bank.moment())
+        pay = self._payments.step if self._node_trouble is None else self._payments.step_without_paying
+        pay(self._bank.moment())
         self._sweep()
         self._review()
         self._beat()
@@ -169,8 +170,8 @@ class Service:
     def _ask_ledger(self, *parts: Callable[[], object]) -> None:
         """Take each part's turn; a node that does not answer one is asked again in the next round.
 
-        It may be another one when it is back, so its contracts are looked at again. Money and evidence go on
-        meanwhile, on what was confirmed before.
+        It may be another one when it is back, so its contracts are looked at again. Money that comes in and
+        evidence are taken meanwhile; no payment is sent on a ledger that cannot be asked.
         """
         trouble: LedgerError | Unavailable | None = None
         for part in parts:

@@ -60,9 +60,22 @@ class PaymentWorker:
         Raises:
             DatabaseUnavailable: the database does not answer; the next round finishes what this one began.
         """
-        done = Round()
+        return self._round(self._unfinished(), at)
+
+    def step_without_paying(self, at: Moment) -> Round:
+        """The same while the ledger is silent: what was sent is asked after, but nothing intended is sent.
+
+        Raises:
+            DatabaseUnavailable: as `step`.
+        """
+        return self._round([each for each in self._unfinished() if each.state is IntentState.SENT], at)
+
+    def _unfinished(self) -> list[PaymentIntent]:
         with reading(self.engine) as session:
-            waiting = actions.unfinished(session)
+            return actions.unfinished(session)
+
+    def _round(self, waiting: Sequence[PaymentIntent], at: Moment) -> Round:
+        done = Round()
         for intent in waiting:
             self._carry_out(intent, at, done)
         self._collect(done)

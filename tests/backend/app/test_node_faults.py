@@ -15,6 +15,7 @@ from backend.app.serving import Service
 from backend.chain.actions import confirmed_height
 from backend.chain.rules import NotConfirmed
 from backend.chain.tables import count_logs, projected_to
+from backend.clock import Moment
 from backend.db import open_database, reading
 from backend.migrations import upgrade
 from backend.payments import actions as payments
@@ -101,6 +102,23 @@ def test_a_fault_of_the_node_is_waited_for_and_said_once_while_money_comes_in(
         world.settle()
     assert requests(world) == 1
     assert [each["event"] for each in said].count("node_back") == 1
+
+
+def test_no_payment_is_sent_while_the_ledger_cannot_be_asked(world: World, node: FaultyNode) -> None:
+    sent: list[str] = []
+
+    class Watched:
+        def step(self, _at: Moment) -> None:
+            sent.append("paying")
+
+        def step_without_paying(self, _at: Moment) -> None:
+            sent.append("not paying")
+
+    world.service._payments = Watched()  # type: ignore[assignment]
+    for fault in (Fault.NONE, Fault.TOO_MANY, Fault.HANGS_UP, Fault.NONE):
+        node.fault = fault
+        world.settle(1)
+    assert sent == ["paying", "not paying", "not paying", "paying"]
 
 
 def test_slow_answers_that_come_in_time_are_taken(world: World, node: FaultyNode) -> None:

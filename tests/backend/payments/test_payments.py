@@ -281,3 +281,13 @@ def test_payment_days_are_the_rails_own_value_dates(pledged: Bank) -> None:
         assert loans.loan(session, LOAN).drawn_on == START
         assert loans.standing(session, LOAN, at=pledged.at).balances.interest == 233_333
     assert pledged.at.today == START + timedelta(days=3)
+
+
+def test_what_is_only_intended_waits_while_the_ledger_is_silent_and_money_in_is_booked(pledged: Bank) -> None:
+    with transaction(pledged.engine) as session:
+        payments.disburse(session, pledged.desk, LOAN, by="sun", at=pledged.at)
+    pledged.rail.receive(payer="Wuxi Trading", amount=Money(7, "CNY"), reference="whose is it?")
+    round_ = pledged.worker().step_without_paying(pledged.at)
+    assert (round_.finished, len(round_.lines)) == ([], 1)
+    assert pledged.rail.outcome(DISBURSEMENT) is None
+    assert [each.state for each in pledged.step().finished] == [IntentState.SETTLED]
