@@ -7,17 +7,38 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import Engine
 
+from backend.alerts import routes as alerts
 from backend.app import health, metrics, reference
 from backend.app.bank import Bank
 from backend.app.describing import describe
+from backend.evidence import routes as evidence
+from backend.loans import product_routes, reading_routes
+from backend.loans import routes as loans
+from backend.margin import routes as margin
+from backend.payments import routes as payments
 from backend.payments.rules import Rail
+from backend.pledges import routes as pledges
+from backend.receipts import routes as receipts
+from backend.web import acts
 from backend.web import routes as approvals
 from backend.web.ports import Ports, Times
 from backend.web.problems import install
 from backend.web.surroundings import Surroundings
 from iot_bridge.evidence.store import EvidenceStore
 
-ROUTERS: Final[Sequence[APIRouter]] = (approvals.router,)
+ROUTERS: Final[Sequence[APIRouter]] = (
+    receipts.router,
+    product_routes.router,
+    loans.router,
+    reading_routes.router,
+    pledges.router,
+    payments.router,
+    margin.router,
+    evidence.router,
+    alerts.router,
+    acts.router,
+    approvals.router,
+)
 
 
 def create_api(bank: Bank) -> FastAPI:

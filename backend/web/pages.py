@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 T = TypeVar("T")
 U = TypeVar("U")
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most.")]
-AfterNumber = Annotated[int, Query(ge=0, le=2**63 - 1, description="`next` of the page before.")]
+AfterNumber = Annotated[int, Query(ge=0, le=2**31 - 1, description="`next` of the page before.")]
 AfterName = Annotated[str, Query(max_length=128, description="`next` of the page before.")]
 
 

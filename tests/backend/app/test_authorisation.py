@@ -1,0 +1,164 @@
+"""Every operation, asked for by everybody: the matrix is made from the API's own description.
+
+Only callers whose role carries the operation's permission get an answer in the 200s, and about one thing that
+is there only those whom it concerns.
+"""
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from fastapi.testclient import TestClient
+
+from backend.app.api import create_api
+from backend.identity.permissions import Permission
+from tests.backend.app.callers import Asker, admit_everybody
+from tests.backend.app.conftest import World
+from tests.backend.app.populated import Populated, populate
+
+REFUSED: Final = frozenset({401, 403, 404})
+NUMBER: Final = itertools.count(1)
+OPEN: Final = frozenset({"/healthz", "/readyz", "/v1/setup", "/v1/sessions"})
+"""What may be asked for by nobody in particular."""
+OF_ALL: Final = frozenset({"/v1/products/{name}/{version}", "/v1/organisations", "/v1/parties", "/v1/sites"})
+"""What is the same for everybody who is signed in with the permission."""
+OF_ONES_OWN: Final = frozenset({"/v1/documents", "/v1/keys", "/v1/people", "/v1/webhooks", "/v1/me/password"})
+"""What everybody with the permission may make for their own organisation."""
+
+
+@pytest.fixture
+def there(world: World) -> Populated:
+    return populate(world)
+
+
+@pytest.fixture
+def api(world: World, there: Populated) -> Iterator[TestClient]:
+    with TestClient(create_api(world.bank), raise_server_exceptions=False) as client:
+        yield client
+
+
+def operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def test_nobody_gets_what_their_role_does_not_carry(api: TestClient, world: World, there: Populated) -> None:
+    schema = api.get("/openapi.json").json()
+    askers = admit_everybody(world.bank)
+    unexpected, told = [], Counter[int]()
+    for method, path, operation in operations(schema):
+        if path in OPEN:
+            continue
+        assert "security" in operation, path
+        for asker in askers:
+            answer = ask(api, schema, method, path, operation, asker, there)
+            told[answer.status_code] += 1
+            if (
+                (not may(asker, operation) and answer.status_code not in REFUSED)
+                or (asker.is_other and is_ours(method, path) and answer.is_success)
+                or (answer.status_code >= 500 and answer.status_code != 503)
+            ):
+                unexpected.append((asker.name, method, path, answer.status_code, answer.text[:200]))
+    print(f"{sum(told.values())} requests by {len(askers)} callers: {dict(sorted(told.items()))}")  # noqa: T201
+    assert unexpected == []
+
+
+def test_everything_that_can_be_read_is_read_by_somebody(
+    api: TestClient, world: World, there: Populated
+) -> None:
+    schema = api.get("/openapi.json").json()
+    askers = admit_everybody(world.bank)
+    unread = [
+        path
+        for method, path, operation in operations(schema)
+        if method == "get"
+        and "text/event-stream" not in json.dumps(operation)
+        and not any(ask(api, schema, method, path, operation, asker, there).is_success for asker in askers)
+    ]
+    assert set(unread) == there.not_there
+
+
+def test_a_list_shows_another_organisation_nothing_of_ours(
+    api: TestClient, world: World, there: Populated
+) -> None:
+    schema = api.get("/openapi.json").json()
+    others = [asker for asker in admit_everybody(world.bank) if asker.is_other]
+    for method, path, operation in operations(schema):
+        if method != "get" or "{" in path or path in OPEN | OF_ALL or "event-stream" in json.dumps(operation):
+            continue
+        for asker in others:
+            answer = ask(api, schema, method, path, operation, asker, there)
+            for word in there.words:
+                assert word not in answer.text, (asker.name, path, answer.text[:300])
+
+
+def may(asker: Asker, operation: dict[str, Any]) -> bool:
+    """Whether the asker's credential carries what the operation says that it needs."""
+    needed = operation.get("x-permission")
+    if asker.organisation is None:
+        return False
+    return needed is None or Permission(needed) in asker.permissions
+
+
+def is_ours(method: str, path: str) -> bool:
+    """Whether the operation is about something of ours: not the same for all, nor one's own to make."""
+    if path in OF_ALL | OF_ONES_OWN:
+        return False
+    return "{" in path or method != "get"
+
+
+def ask(
+    api: TestClient,
+    schema: dict[str, Any],
+    method: str,
+    path: str,
+    operation: dict[str, Any],
+    asker: Asker,
+    there: Populated,
+) -> Any:
+    """The answer to a request about what is there, with the body that the description gives as an example."""
+    url, query = path, {}
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "path":
+            url = url.replace("{" + parameter["name"] + "}", str(there.value_of(path, parameter)))
+        elif parameter["in"] == "query" and parameter.get("required"):
+            query[parameter["name"]] = there.value_of(path, parameter)
+    headers = asker.headers | {"Idempotency-Key": f"matrix-{next(NUMBER):08}"}
+    body = operation.get("requestBody")
+    if body is None:
+        return api.request(method, url, params=query, headers=headers)
+    media_type, content = next(iter(body["content"].items()))
+    sent = json.dumps(example_of(content["schema"], schema)).encode() if "json" in media_type else b"%PDF-1.7"
+    return api.request(
+        method, url, params=query, headers=headers | {"Content-Type": media_type}, content=sent
+    )
+
+
+def example_of(form: dict[str, Any], schema: dict[str, Any]) -> Any:
+    """A value of that form out of the description's own examples."""
+    if "$ref" in form:
+        return example_of(schema["components"]["schemas"][form["$ref"].rsplit("/", 1)[1]], schema)
+    for name in ("examples", "enum"):
+        if form.get(name):
+            return form[name][0]
+    for name in ("default", "const"):
+        if name in form:
+            return form[name]
+    for name in ("anyOf", "oneOf", "allOf"):
+        if name in form:
+            return example_of(form[name][0], schema)
+    return _plain(form, schema)
+
+
+def _plain(form: dict[str, Any], schema: dict[str, Any]) -> Any:
+    if "properties" in form:
+        needed = form.get("required", ())
+        return {key: example_of(form["properties"][key], schema) for key in needed}
+    if form.get("type") == "array":
+        return [example_of(form["items"], schema)] if form.get("minItems") else []
+    plain = {"integer": form.get("minimum", 1), "boolean": True, "number": 1, "null": None, "object": {}}
+    return plain.get(form.get("type", "string"), "example")
