@@ -11,6 +11,7 @@
 
 import random
 import shutil
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,14 +38,20 @@ from iot_bridge.evidence.statement import name32
 from tests.backend.loans.bank import LOAN, Bank
 from tests.support.ledger_life import DEPOSITOR, HOUR_S, LENDER, hash_of
 from tests.support.projections import PROJECTED, contents
-from tests.support.reorganising_ground import DEPTH, RECEIPT, Ground, bank_on
+from tests.support.reorganising_ground import DEPTH, RECEIPT, Ground, bank_on, ground_in
 
 EFFECTIVE: Final = 4
 TICKS: Final = 20
+SCHEDULES_A_NODE: Final = 10
+MOST_FORGOTTEN: Final = 3
 
 
 class Broken(AssertionError):
     """A promise was not kept; the message names it."""
+
+
+class NodeForgot(Exception):
+    """The node has no state for the block that it went back to: anvil's fault, after some hundreds."""
 
 
 @dataclass(slots=True)
@@ -129,6 +136,7 @@ class Schedule:
         gone = [tx for block in blocks for tx in block["transactions"]]
         again = gone[: self.chance.randint(0, len(gone))]
         raws = rpc.batch([("eth_getRawTransactionByHash", [each]) for each in again])
+        self.ground.differ()
         if self.by_marks:
             assert rpc.call("evm_revert", mark)
             self.marks = [each for each in self.marks if each[0] < height]
@@ -136,6 +144,8 @@ class Schedule:
         else:
             rpc.call("anvil_reorg", newest - height, [])
         self.taken_back += 1
+        if len(rpc.call("eth_getCode", self.ground.life.ledger.at("PledgeRegistry"), "latest")) <= len("0x"):
+            raise NodeForgot
         for raw in raws:
             with suppress(NodeRefused):
                 rpc.call("eth_sendRawTransaction", raw)
@@ -257,14 +267,21 @@ class Schedule:
         again.engine.dispose()
 
 
-def run_schedules(ground: Ground, seeds: Sequence[int], folder: Path) -> tuple[int, int]:
+def run_schedules(seeds: Sequence[int], folder: Path) -> tuple[int, int]:
     """Live schedules one after the other; how many were paid out, and how often blocks were taken back."""
-    paid = taken_back = 0
-    for seed in seeds:
-        place = folder / str(seed)
-        place.mkdir()
-        schedule = Schedule(ground, seed, place)
-        paid += schedule.run()
-        taken_back += schedule.taken_back
+    paid = taken_back = forgot = 0
+    waiting = list(seeds)
+    while waiting:
+        place = Path(tempfile.mkdtemp(dir=folder))
+        with ground_in(place) as ground, suppress(NodeForgot):
+            for seed in waiting[:SCHEDULES_A_NODE]:
+                (place / str(seed)).mkdir()
+                schedule = Schedule(ground, seed, place / str(seed))
+                forgot += 1  # until it has come to its end
+                paid += schedule.run()
+                taken_back += schedule.taken_back
+                forgot -= 1
+                waiting.remove(seed)
+        assert forgot <= MOST_FORGOTTEN, "the node forgets too much to be asked"
         shutil.rmtree(place)
     return paid, taken_back

@@ -3,6 +3,7 @@
 The node goes back there by a snapshot, the bank by a copy of its database.
 """
 
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,8 +68,13 @@ class Ground:
 
     def go_back(self) -> None:
         """Let the node stand where every schedule begins."""
+        self.differ()
         assert self.node.rpc.call("evm_revert", self.snapshot.pop())
         self.snapshot.append(self.node.rpc.call("evm_snapshot"))
+
+    def differ(self) -> None:
+        """Let the next blocks have hashes of their own; anvil loses the state of a block that comes again."""
+        self.node.rpc.call("anvil_setCoinbase", "0x" + secrets.token_hex(20))
 
     def at(self, block: int, contract: str, function: str, *args: Any) -> Any:
         """What a view answers on a block."""

@@ -16,19 +16,20 @@ PARTS = 8
 FEW = 20
 
 
-@pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    with ground_in(tmp_path_factory.mktemp("ground")) as ground:
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    (tmp_path / "ground").mkdir()
+    with ground_in(tmp_path / "ground") as ground:
         yield ground
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_payment_is_written_on_a_pledge_that_was_taken_back_and_a_replay_finds_the_same(
-    ground: Ground, tmp_path: Path, request: pytest.FixtureRequest, part: int
+    tmp_path: Path, request: pytest.FixtureRequest, part: int
 ) -> None:
     count = int(request.config.getoption("--schedules"))
     seeds = range(part, count, PARTS)
-    paid, taken_back = run_schedules(ground, seeds, tmp_path)
+    paid, taken_back = run_schedules(seeds, tmp_path)
     assert taken_back >= len(seeds)
     assert len(seeds) < FEW or 0 < paid < len(seeds)  # both ends of the story are among many
 
