@@ -47,6 +47,12 @@ class Settings(BaseSettings):
     """The bank's name at the broker; empty where the broker asks for none."""
     broker_password: SecretStr = SecretStr("")
     """Goes with the name at the broker."""
+    broker_ca: Path | None = None
+    """Certificate of the authority that vouches for the broker, a PEM file; the three go together."""
+    broker_certificate: Path | None = None
+    """The bank's own certificate, a PEM file; its name is who the bank is to the broker."""
+    broker_key: Path | None = None
+    """The key of that certificate, a PEM file without a passphrase."""
     business_zone: str = "Asia/Shanghai"
     """The calendar zone of the bank's dates."""
     clock_offset_file: Path | None = None
@@ -76,6 +82,15 @@ class Settings(BaseSettings):
         secret = self.keystore_password.get_secret_value()
         if not secret or secret.lower() in EXAMPLES:
             message = "keystore_password is an example value"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def require_whole_certificate(self) -> Self:
+        """Refuse a certificate without its key or authority: the bank would listen in the clear."""
+        given = [each is not None for each in (self.broker_ca, self.broker_certificate, self.broker_key)]
+        if any(given) and not all(given):
+            message = "broker_ca, broker_certificate and broker_key go together"
             raise ValueError(message)
         return self
 

@@ -3,9 +3,12 @@
 What the broker acknowledges proves nothing; who needs a message to arrive keeps it and sends it again.
 """
 
+import ssl
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -23,14 +26,50 @@ _INFLIGHT: Final = 1000
 _SESSION_S: Final = 7 * 24 * 3600
 
 
+class CertificateUnusable(EdgeError):
+    """A file that proves us to the broker, or the broker to us, is missing or cannot be used."""
+
+    code = "link.certificate_unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """The authority that vouches for the broker, and our own certificate with its key; PEM files."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """TLS 1.2 or newer, both sides proven, the broker's host name checked.
+
+        Raises:
+            CertificateUnusable: a file is missing, is none of its kind, or the key is not the certificate's.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        for file in (self.ca, self.certificate, self.key):
+            if not file.is_file():
+                raise CertificateUnusable(file=str(file), why="no such file")
+        try:
+            context.load_verify_locations(self.ca)
+            context.load_cert_chain(self.certificate, self.key, password=_no_passphrase)
+        except (OSError, ValueError) as error:
+            raise CertificateUnusable(
+                ca=str(self.ca), certificate=str(self.certificate), key=str(self.key), why=str(error)
+            ) from error
+        return context
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """Where the broker is and who we are to it; `user` is empty where it does not ask."""
+    """Where the broker is and who we are to it: by name and password, by certificate, or not at all."""
 
     host: str
     port: int
     user: str = ""
     password: str = ""
+    certificates: Certificates | None = None
 
 
 Received = Callable[[str, bytes], None]
@@ -45,6 +84,9 @@ class Link:
         self._handlers: dict[str, Received] = {}
         self._connected: list[Callable[[], None]] = []
         self._up = threading.Event()
+        self._sent: dict[int, str] = {}
+        self.refused: Final[dict[str, str]] = {}
+        """Topics on which the broker took no message from us, with its reason."""
         self._client = Client(
             CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
         )
@@ -52,7 +94,11 @@ class Link:
         self._client.reconnect_delay_set(min_delay=1, max_delay=10)
         if broker.user:
             self._client.username_pw_set(broker.user, broker.password)
+        if broker.certificates is not None:
+            self._client.tls_set_context(broker.certificates.context())
         self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_publish = self._on_publish
         self._client.on_subscribe = self._on_subscribe
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
@@ -83,6 +129,7 @@ class Link:
         """Say goodbye to the broker and end the connection's thread."""
         self._client.disconnect()
         self._client.loop_stop()
+        self._client._reset_sockets()  # noqa: SLF001 - paho leaves its own two to the garbage collector
         self._up.clear()
 
     def is_up(self) -> bool:
@@ -97,7 +144,7 @@ class Link:
         """Send a message if the broker is there; False, and nothing kept, when it is not."""
         if not self._up.is_set():
             return False
-        self._client.publish(topic, payload, qos=1)
+        self._sent[self._client.publish(topic, payload, qos=1).mid] = topic
         return True
 
     def _on_connect(
@@ -131,6 +178,19 @@ class Link:
         for call in self._connected:
             call()
 
+    def _on_publish(
+        self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties
+    ) -> None:
+        topic = self._sent.pop(mid, "")
+        if reason.is_failure:
+            self.refused[topic] = str(reason)
+            log.error("publish_refused", topic=topic, reason=str(reason))
+
+    def _on_connect_fail(self, _client: Client, _data: Any) -> None:
+        """Paho calls this while it handles what went wrong."""
+        why = str(sys.exc_info()[1])
+        log.warning("broker_away", host=self._broker.host, port=self._broker.port, why=why)
+
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Properties | None
     ) -> None:
@@ -149,6 +209,11 @@ class Link:
         except EdgeError as refused:
             log.warning("message_refused", topic=message.topic, code=refused.code, **_plain(refused.facts))
         client.ack(message.mid, message.qos)
+
+
+def _no_passphrase() -> str:
+    """A key under a passphrase is refused; else the program would stop and ask a terminal for it."""
+    return ""
 
 
 def _matches(pattern: str, topic: str) -> bool:

@@ -31,7 +31,7 @@ from iot_bridge.evidence.store import EvidenceStore
 from iot_bridge.fuse import Rules
 from iot_bridge.fusing import Fusion
 from iot_bridge.ledger import SiteLedger
-from iot_bridge.link import BrokerAddress, Link
+from iot_bridge.link import BrokerAddress, Certificates, Link
 from iot_bridge.publish import Publisher
 from iot_bridge.record import OwnDevice, Recorder, Writer
 from iot_bridge.settings import BridgeSettings, CameraSettings, EdgeSettings, FusionSettings
@@ -87,7 +87,15 @@ def broker_of(settings: EdgeSettings) -> BrokerAddress:
         settings.broker_port,
         settings.broker_user,
         settings.broker_password.get_secret_value(),
+        _certificates_of(settings),
     )
+
+
+def _certificates_of(settings: EdgeSettings) -> Certificates | None:
+    ca, certificate, key = settings.broker_ca, settings.broker_certificate, settings.broker_key
+    if ca is None or certificate is None or key is None:
+        return None
+    return Certificates(ca, certificate, key)
 
 
 def spool_file(settings: BridgeSettings) -> Path:

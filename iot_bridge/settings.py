@@ -120,6 +120,12 @@ class EdgeSettings(BaseModel):
     """This program's name at the broker; empty where the broker asks for none."""
     broker_password: SecretStr = SecretStr("")
     """Goes with the name at the broker."""
+    broker_ca: Path | None = None
+    """Certificate of the authority that vouches for the broker, a PEM file; the three go together."""
+    broker_certificate: Path | None = None
+    """This program's own certificate, a PEM file; its name is who we are to the broker."""
+    broker_key: Path | None = None
+    """The key of that certificate, a PEM file without a passphrase."""
     spool_most_mib: int = Field(default=0, ge=0)
     """How large the spool may grow, 0 for as large as the disk allows."""
 
@@ -131,6 +137,15 @@ class EdgeSettings(BaseModel):
             message = "keystore_password is an example value"
             raise ValueError(message)
         return secret
+
+    @model_validator(mode="after")
+    def require_whole_certificate(self) -> Self:
+        """Refuse a certificate without its key or authority: it would connect in the clear."""
+        given = [each is not None for each in (self.broker_ca, self.broker_certificate, self.broker_key)]
+        if any(given) and not all(given):
+            message = "broker_ca, broker_certificate and broker_key go together"
+            raise ValueError(message)
+        return self
 
 
 class FileSettings(BaseSettings):

@@ -25,7 +25,7 @@ from backend.chain.rules import LogsWithheld
 from backend.db import DatabaseUnavailable, carry_out, reading
 from backend.errors import Unavailable
 from backend.evidence.intake import Intake
-from backend.evidence.subscriber import BrokerAddress, Subscriber
+from backend.evidence.subscriber import BrokerAddress, BrokerUnavailable, Certificates, Subscriber
 from backend.leading import ASK_EVERY_S, Lead, lead_of, stand_by
 from backend.loans.actions import booking
 from backend.migrations import require_current
@@ -38,6 +38,8 @@ from contracts.sender import Sender
 log = structlog.get_logger(__name__)
 REVIEW_EVERY_S: Final = 1.0
 BEAT_EVERY_S: Final = 3.0
+EAR_PATIENCE_S: Final = 5.0
+"""How long a start waits for the broker; after that it goes on without, and the ear keeps trying."""
 
 
 class EarStopped(Unavailable):
@@ -71,14 +73,17 @@ class Service:
         self.ear = Subscriber(self._broker(), self.intake.receive)
 
     def start(self) -> None:
-        """Catch up with the ledger if it answers, then listen.
+        """Catch up with the ledger if it answers, then listen; a broker that is away is waited for meanwhile.
 
         Raises:
             AnotherChain: or `DeploymentDiffers`: the ledger is not the declared one.
-            BrokerUnavailable: the broker does not let the bank listen.
         """
         self._ask_ledger(self._know_ledger, self._follower.catch_up)
         self.ear.start()
+        try:
+            self.ear.require_listening(EAR_PATIENCE_S)
+        except BrokerUnavailable as away:
+            log.warning("started_without_broker", code=away.code, **away.facts)
 
     def stop(self) -> None:
         """Stop listening; what is decided and not carried out waits in the database."""
@@ -119,7 +124,7 @@ class Service:
         begun = time.monotonic()
         if begun < self._next_beat:
             return
-        now, hears = self._bank.wall.now(), self.ear.failure is None
+        now, hears = self._bank.wall.now(), self.ear.is_listening
         carry_out(self._bank.engine, lambda session: beat(session, now, is_listening=hears))
         self._next_beat = begun + BEAT_EVERY_S
 
@@ -203,7 +208,15 @@ class Service:
             client_id=f"bank-{settings.bank}",
             user=settings.broker_user,
             password=settings.broker_password.get_secret_value(),
+            certificates=_certificates(settings),
         )
+
+
+def _certificates(settings: Settings) -> Certificates | None:
+    ca, certificate, key = settings.broker_ca, settings.broker_certificate, settings.broker_key
+    if ca is None or certificate is None or key is None:
+        return None
+    return Certificates(ca, certificate, key)
 
 
 def serve(settings: Settings) -> None:
@@ -237,7 +250,11 @@ def _act(bank: Bank, lead: Lead, ending: threading.Event) -> None:
     try:
         require_current(bank.engine)
         service.start()
-        said = {"serving": bank.settings.bank, "chain_id": bank.deployment.chain_id}
+        said = {
+            "serving": bank.settings.bank,
+            "chain_id": bank.deployment.chain_id,
+            "listening": service.ear.is_listening,
+        }
         print(json.dumps(said), flush=True)  # noqa: T201 - the line others wait for
         while not ending.is_set() and lead.holds():
             begun = time.monotonic()

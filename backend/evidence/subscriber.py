@@ -1,9 +1,16 @@
-"""The ear on the broker: MQTT 5, each message acknowledged to the broker only after the commit."""
+"""The ear on the broker: MQTT 5, each message acknowledged to the broker only after the commit.
+
+A broker that is away is waited for, since the edge keeps what it has to say; a message that could not be
+committed ends the listening, since going on would lose it.
+"""
 
 import contextlib
+import ssl
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -18,9 +25,11 @@ from backend.errors import Unavailable
 
 STATEMENTS: Final = "tallystick/+/statements/+"
 QOS: Final = 1
+KEEP_ALIVE_S: Final = 15
 SESSION_KEPT_S: Final = 7 * 24 * 3600
 FIRST_RETRY_S: Final = 0.05
 LONGEST_RETRY_S: Final = 1.0
+ASK_AGAIN_S: Final = 10
 log = structlog.get_logger(__name__)
 
 
@@ -28,6 +37,40 @@ class BrokerUnavailable(Unavailable):
     """The broker does not answer, or does not let the bank listen."""
 
     code = "evidence.broker_unavailable"
+
+
+class BrokerCertificateUnusable(Unavailable):
+    """A file that proves the bank to the broker, or the broker to the bank, is missing or cannot be used."""
+
+    code = "evidence.broker_certificate_unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """The authority that vouches for the broker, and the bank's certificate with its key; PEM files."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """TLS 1.2 or newer, both sides proven, the broker's host name checked.
+
+        Raises:
+            BrokerCertificateUnusable: a file is missing, of another kind, or the key is another's.
+        """
+        for file in (self.ca, self.certificate, self.key):
+            if not file.is_file():
+                raise BrokerCertificateUnusable(file=str(file), why="no such file")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_verify_locations(self.ca)
+            context.load_cert_chain(self.certificate, self.key, password=_no_passphrase)
+        except (OSError, ValueError) as error:
+            files = {"ca": str(self.ca), "certificate": str(self.certificate), "key": str(self.key)}
+            raise BrokerCertificateUnusable(**files, why=str(error)) from error
+        return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +82,7 @@ class BrokerAddress:
     client_id: str
     user: str = ""
     password: str = ""
+    certificates: Certificates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +106,19 @@ means that nothing was committed: the subscriber stops without telling the broke
 
 
 class Subscriber:
-    """Listens for statements until told to stop, or until one could not be committed."""
+    """Listens for statements until told to stop, or until one could not be committed.
+
+    Raises:
+        BrokerCertificateUnusable: the certificates cannot be used; no waiting would help.
+    """
 
     def __init__(self, broker: BrokerAddress, receive: Receive) -> None:
         self._broker = broker
         self._receive = receive
         self._listening = threading.Event()
         self._stopped = threading.Event()
-        self._refused: str | None = None
+        self._why_not = "not connected yet"
+        self._again: threading.Timer | None = None
         self.failure: BaseException | None = None
         self._client = Client(
             CallbackAPIVersion.VERSION2,
@@ -77,55 +126,76 @@ class Subscriber:
             protocol=MQTTProtocolVersion.MQTTv5,
             manual_ack=True,
         )
+        self._client.reconnect_delay_set(min_delay=1, max_delay=10)
         if broker.user:
             self._client.username_pw_set(broker.user, broker.password)
+        if broker.certificates is not None:
+            self._client.tls_set_context(broker.certificates.context())
         self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
         self._client.on_disconnect = self._on_disconnect
 
-    def start(self, timeout_s: float = 10) -> None:
-        """Connect and subscribe; back when the broker has granted it.
+    @property
+    def is_listening(self) -> bool:
+        """Whether the broker has granted the subscription and is still there, as far as we know."""
+        return self._listening.is_set() and self.failure is None
 
-        Raises:
-            BrokerUnavailable: it did not, within the time.
-        """
+    def start(self) -> None:
+        """Begin to listen and go on trying for as long as it takes; returns at once."""
         kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         kept.SessionExpiryInterval = SESSION_KEPT_S
-        try:
-            self._client.connect(
-                self._broker.host, self._broker.port, keepalive=15, clean_start=False, properties=kept
-            )
-        except OSError as error:
-            raise BrokerUnavailable(host=self._broker.host, port=self._broker.port) from error
+        self._client.connect_async(
+            self._broker.host, self._broker.port, keepalive=KEEP_ALIVE_S, clean_start=False, properties=kept
+        )
         self._client.loop_start()
-        if not self._listening.wait(timeout_s) or self._refused is not None:
-            self.stop()
-            raise BrokerUnavailable(host=self._broker.host, port=self._broker.port, reason=self._refused)
+
+    def require_listening(self, timeout_s: float = 0) -> None:
+        """Refuse unless the bank listens now, or within the time.
+
+        Raises:
+            BrokerUnavailable: it does not; says why.
+        """
+        if not self._listening.wait(timeout_s):
+            raise BrokerUnavailable(host=self._broker.host, port=self._broker.port, reason=self._why_not)
 
     def stop(self) -> None:
         """Disconnect; what was not acknowledged to the broker comes again next time."""
         self._stopped.set()
+        self._listening.clear()
+        if self._again is not None:
+            self._again.cancel()
         with contextlib.suppress(ValueError):
             self._client.disconnect()
         self._client.loop_stop()
+        self._client._reset_sockets()  # noqa: SLF001 - paho leaves its own two to the garbage collector
 
     def _on_connect(
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _props: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._refused = str(reason)
-            self._listening.set()
+            self._deaf("broker_refused", str(reason))
             return
         client.subscribe(STATEMENTS, qos=QOS)
 
+    def _on_connect_fail(self, _client: Client, _data: Any) -> None:
+        """Paho calls this while it handles what went wrong."""
+        self._deaf("broker_away", str(sys.exc_info()[1]))
+
     def _on_subscribe(
-        self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Properties | None
+        self, client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Properties | None
     ) -> None:
         refused = [str(reason) for reason in reasons if reason.is_failure]
-        self._refused = refused[0] if refused else None
-        log.info("statements_subscribed", topic=STATEMENTS, refused=refused)
+        if refused:
+            self._deaf("subscription_refused", refused[0])
+            self._again = threading.Timer(ASK_AGAIN_S, client.subscribe, (STATEMENTS, QOS))
+            self._again.daemon = True
+            self._again.start()
+            return
         self._listening.set()
+        log.info("statements_subscribed", topic=STATEMENTS)
 
     def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
         if self.failure is not None:
@@ -162,8 +232,24 @@ class Subscriber:
             pause = min(2 * pause, LONGEST_RETRY_S)
         raise _ToldToStop
 
+    def _on_publish(
+        self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _props: Properties
+    ) -> None:
+        if reason.is_failure:
+            log.error("acknowledgement_refused", mid=mid, reason=str(reason))
+
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _p: Properties | None
     ) -> None:
         if not self._stopped.is_set():
-            log.warning("broker_lost", reason=str(reason))
+            self._deaf("broker_lost", str(reason))
+
+    def _deaf(self, event: str, why: str) -> None:
+        self._listening.clear()
+        self._why_not = why
+        log.warning(event, host=self._broker.host, port=self._broker.port, why=why)
+
+
+def _no_passphrase() -> str:
+    """A key under a passphrase is refused; else the program would stop and ask a terminal for it."""
+    return ""

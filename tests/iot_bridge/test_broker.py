@@ -2,10 +2,11 @@
 
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
-from iot_bridge.link import BrokerAddress, Link
+from iot_bridge.link import BrokerAddress, Certificates, CertificateUnusable, Link
 from tests.iot_bridge.programs import Program
 from tests.iot_bridge.waiting import until
 
@@ -44,3 +45,13 @@ def test_nothing_is_published_and_nothing_kept_while_the_broker_is_away() -> Non
     assert not link.is_up()
     assert not connected.is_set()
     link.stop()
+
+
+def test_a_missing_or_false_certificate_file_is_named_before_anything_connects(tmp_path: Path) -> None:
+    files = Certificates(tmp_path / "ca.pem", tmp_path / "own.pem", tmp_path / "own.key")
+    with pytest.raises(CertificateUnusable, match=r"ca\.pem why=no such file"):
+        Link(BrokerAddress("127.0.0.1", 1, certificates=files), "alone")
+    for file in (files.ca, files.certificate, files.key):
+        file.write_text("no certificate", encoding="ascii")
+    with pytest.raises(CertificateUnusable):
+        Link(BrokerAddress("127.0.0.1", 1, certificates=files), "alone")

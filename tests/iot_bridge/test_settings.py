@@ -77,6 +77,8 @@ def test_what_has_no_default_must_be_given(tmp_path: Path, name: str) -> None:
         {"keystore_password": "changeme"},
         {"keystore_password": ""},
         {"acknowledger": "0x12"},
+        {"broker_ca": "ca.pem"},
+        {"broker_ca": "ca.pem", "broker_certificate": "bridge.pem"},
         {"colour": "red"},
         {"cameras": [{**CAMERA, "line": "480,60"}]},
         {"cameras": [{**CAMERA, "directions": {"sideways": "in"}}]},

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from backend.app import Bank
 from backend.app.bank import AnotherChain
 from backend.app.serving import Service
-from backend.evidence.subscriber import BrokerUnavailable
+from backend.evidence.subscriber import BrokerCertificateUnusable, BrokerUnavailable
 from backend.migrations import upgrade
 from backend.settings import Settings
 from contracts.deploy import Deployment, DeploymentDiffers
@@ -69,7 +70,7 @@ def test_it_says_when_it_listens_and_ends_with_zero_when_asked_to(
     with running(settings, "serve") as serving:
         assert serving.stdout is not None
         said = json.loads(serving.stdout.readline())
-        assert said == {"serving": LENDER, "chain_id": chain.rpc.chain_id()}
+        assert said == {"serving": LENDER, "chain_id": chain.rpc.chain_id(), "listening": True}
         serving.send_signal(signal.SIGTERM)
         _, errors = serving.communicate(timeout=30)
         assert serving.returncode == 0
@@ -118,10 +119,36 @@ def test_a_node_that_refuses_for_now_is_waited_for(settings: Settings) -> None:
     bank.engine.dispose()
 
 
-def test_it_does_not_start_without_a_broker(settings: Settings) -> None:
-    deaf = settings.model_copy(update={"broker_port": 1})
-    bank = Bank.open(deaf)
+def test_it_works_without_a_broker_and_says_that_it_does_not_listen(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.app.serving.EAR_PATIENCE_S", 0.2)
+    bank = Bank.open(settings.model_copy(update={"broker_port": 1}))
     upgrade(bank.engine)
-    with pytest.raises(BrokerUnavailable):
-        Service(bank).start()
+    service = Service(bank)
+    service.start()
+    service.step()
+    assert not service.ear.is_listening
+    with pytest.raises(BrokerUnavailable) as why:
+        service.ear.require_listening()
+    assert "refused" in why.value.facts["reason"]
+    service.stop()
     bank.engine.dispose()
+
+
+def test_it_does_not_start_with_certificates_that_cannot_be_used(settings: Settings, tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.pem" for name in ("broker_ca", "broker_certificate", "broker_key")}
+    bank = Bank.open(settings.model_copy(update=files))
+    with pytest.raises(BrokerCertificateUnusable, match="no such file"):
+        Service(bank)
+    for file in files.values():
+        file.write_text("no certificate", encoding="ascii")
+    with pytest.raises(BrokerCertificateUnusable):
+        Service(bank)
+    bank.engine.dispose()
+
+
+def test_a_certificate_without_its_key_or_authority_is_refused(settings: Settings) -> None:
+    said = settings.model_dump() | {"broker_ca": "ca.pem", "broker_certificate": "bank.pem"}
+    with pytest.raises(ValidationError, match="go together"):
+        Settings.model_validate(said)

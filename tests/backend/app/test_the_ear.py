@@ -16,6 +16,7 @@ from backend.db import reading
 from backend.evidence.actions import gaps
 from backend.evidence.subscriber import BrokerAddress, BrokerUnavailable, Subscriber
 from backend.evidence.tables import FindingRow, QuarantineRow, StatementRow
+from iot_bridge.broker import embedded_broker
 from iot_bridge.evidence.acknowledgement import SignedAcknowledgement, recover_acknowledger
 from iot_bridge.evidence.message import StatementMessage, acknowledgements_topic, statements_topic
 from tests.backend.app.conftest import CAMERA, World
@@ -152,12 +153,14 @@ def test_what_cannot_be_committed_is_not_acknowledged_to_the_broker_and_comes_ag
     address = BrokerAddress("127.0.0.1", port, "another-bank")
     faulty = Subscriber(address, stumble)
     faulty.start()
+    faulty.require_listening(PATIENCE_S)
     edge.publish(b"one")
     until(lambda: faulty.failure is not None)
     faulty.stop()
     assert heard == [b"one"]
     sound = Subscriber(address, lambda _topic, payload: heard.append(payload))
     sound.start()
+    sound.require_listening(PATIENCE_S)
     until(lambda: heard == [b"one", b"one"])
     sound.stop()
 
@@ -176,7 +179,15 @@ def test_a_bank_that_cannot_commit_stops_rather_than_goes_on_deaf(world: World, 
     assert stopped()
 
 
-def test_a_broker_that_is_not_there_is_said(port: int) -> None:
-    absent = Subscriber(BrokerAddress("127.0.0.1", 1, "bank"), lambda *_: None)
+def test_a_broker_that_is_not_there_is_waited_for_and_heard_when_it_comes() -> None:
+    with embedded_broker(0) as port:
+        pass
+    ear = Subscriber(BrokerAddress("127.0.0.1", port, "bank"), lambda *_: None)
+    ear.start()
     with pytest.raises(BrokerUnavailable):
-        absent.start()
+        ear.require_listening(0.2)
+    assert not ear.is_listening
+    with embedded_broker(port):
+        ear.require_listening(PATIENCE_S)
+        assert ear.is_listening
+        ear.stop()
