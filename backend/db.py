@@ -10,7 +10,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import DDL, BigInteger, DateTime, Integer, MetaData, String, Table, create_engine, event
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+)
 from sqlalchemy.engine import Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import DBAPIError, DontWrapMixin, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
@@ -24,6 +35,8 @@ BUSY_TIMEOUT_S: Final = 30
 CONNECT_TIMEOUT_S: Final = 5
 ATTEMPTS: Final = 16
 """How often a unit of work is tried that others keep overtaking; with the pauses, for about two seconds."""
+ALONE_FROM: Final = 6
+"""From this attempt on the unit is carried out alone, so that long work ends under any load."""
 FIRST_PAUSE_S: Final = 0.002
 LONGEST_PAUSE_S: Final = 0.25
 _OVERTAKEN: Final = frozenset({"40001", "40P01", "55P03"})  # serialisation failure, deadlock, lock timeout
@@ -47,6 +60,10 @@ SQLModel.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+TURN: Final = Table("turn", SQLModel.metadata, Column("none", Integer, primary_key=True, autoincrement=False))
+"""Holds no row: on PostgreSQL its lock says whether units of work go on side by side or one goes alone."""
 
 
 class DatabaseNotDurable(Unavailable):
@@ -185,16 +202,29 @@ def transaction(engine: Engine) -> Iterator[Session]:
         DatabaseUnavailable: the database does not answer; if it fell silent during the commit, nobody knows
             whether that was done, so whoever asks again must be able to ask twice.
     """
+    with _turn(engine, "ROW SHARE") as session:
+        yield session
+
+
+@contextmanager
+def _turn(engine: Engine, mode: str) -> Iterator[Session]:
+    """A unit of work beside others, or alone: who is alone waits for those at work, and the next wait for it.
+
+    A table's lock is the one that can be had before the snapshot is taken, so what was waited for is seen.
+    """
     with naming_troubles(), Session(engine, expire_on_commit=False) as session, session.begin():
+        if engine.dialect.name == "postgresql":
+            session.connection().exec_driver_sql(f"LOCK TABLE {TURN.name} IN {mode} MODE")
         yield session
 
 
 def carry_out(engine: Engine, unit: Callable[[Session], T]) -> T:
-    """What `unit` gives, done in one transaction; tried again whenever another unit was quicker.
+    """What `unit` gives, done in one transaction; tried again when others were quicker, at last alone.
 
     Args:
         engine: the database.
-        unit: changes nothing but through its session, since it may run several times.
+        unit: changes nothing but through its session, since it may run several times; it opens no other
+            unit of work within, which would wait for this one.
 
     Raises:
         DatabaseContended: others were quicker every time.
@@ -203,7 +233,7 @@ def carry_out(engine: Engine, unit: Callable[[Session], T]) -> T:
     pause, collided = FIRST_PAUSE_S, False
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with transaction(engine) as session:
+            with _turn(engine, "ROW SHARE" if attempt < ALONE_FROM else "EXCLUSIVE") as session:
                 return unit(session)
         except DatabaseContended:
             if attempt == ATTEMPTS:

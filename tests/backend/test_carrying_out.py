@@ -109,22 +109,43 @@ def test_a_constraint_that_refuses_is_not_asked_for_ever(engine: Engine) -> None
 
 def test_on_postgresql_a_unit_that_is_always_overtaken_is_given_up_by_name(postgres_url: str) -> None:
     engine = open_database(postgres_url)
-    with transaction(engine) as session:
-        session.execute(text("CREATE TABLE test_count (name VARCHAR PRIMARY KEY, value INTEGER NOT NULL)"))
-        session.execute(text("INSERT INTO test_count VALUES ('a', 0)"))
     tried: list[int] = []
 
-    def slow(session: Session) -> None:
-        tried.append(value(session))
-        with transaction(engine) as quicker:
-            put(quicker, len(tried))
-        put(session, -1)
+    def overtaken(session: Session) -> None:
+        tried.append(1)
+        session.execute(text("DO $$ BEGIN RAISE EXCEPTION 'overtaken' USING ERRCODE = '40001'; END $$"))
 
     with pytest.raises(DatabaseContended) as refusal:
-        carry_out(engine, slow)
+        carry_out(engine, overtaken)
     assert refusal.value.facts == {"sqlstate": "40001"}
     assert len(tried) == ATTEMPTS
     engine.dispose()
+
+
+def test_long_work_ends_though_others_never_rest(engine: Engine) -> None:
+    """Alone it could only be overtaken for ever: it reads what the others keep on changing, and writes it."""
+    ending = threading.Event()
+
+    def restless() -> None:
+        while not ending.is_set():
+            carry_out(engine, lambda session: put(session, value(session) + 1))
+
+    def long(session: Session) -> int:
+        found = value(session)
+        ending.wait(0.05)
+        put(session, found + 1_000_000)
+        return found
+
+    def work() -> None:
+        try:
+            for _ in range(3):
+                carry_out(engine, long)
+        finally:
+            ending.set()
+
+    assert together(restless, restless, work) == []
+    with reading(engine) as session:
+        assert value(session) >= 3_000_000
 
 
 def test_on_postgresql_a_reader_cannot_write(postgres_url: str) -> None:

@@ -438,6 +438,11 @@ CREATE TABLE suspension (
     CONSTRAINT pk_suspension PRIMARY KEY (subject_kind, subject, block_number, log_index)
 );
 
+CREATE TABLE turn (
+    none INTEGER NOT NULL,
+    CONSTRAINT pk_turn PRIMARY KEY (none)
+);
+
 CREATE TABLE waiting_act (
     id SERIAL NOT NULL,
     organisation VARCHAR(32) NOT NULL,

@@ -434,6 +434,11 @@ CREATE TABLE suspension (
     CONSTRAINT pk_suspension PRIMARY KEY (subject_kind, subject, block_number, log_index)
 );
 
+CREATE TABLE turn (
+    none INTEGER NOT NULL,
+    CONSTRAINT pk_turn PRIMARY KEY (none)
+);
+
 CREATE TABLE waiting_act (
     id INTEGER NOT NULL,
     organisation VARCHAR(32) NOT NULL,
