@@ -17,6 +17,7 @@ from iot_bridge.evidence.body import new_boot
 from iot_bridge.evidence.errors import EdgeError
 from iot_bridge.link import Link
 from iot_bridge.logs import log_to_stderr
+from iot_bridge.mosquitto import MosquittoConfig, site_of
 from iot_bridge.pipeline import Bridge, Ground, broker_of, spool_file
 from iot_bridge.record import Writer
 from iot_bridge.settings import BridgeSettings, WeighbridgeSettings
@@ -31,6 +32,7 @@ def add_commands(app: typer.Typer) -> None:
     for name, command in (
         ("run", run),
         ("broker", broker),
+        ("broker-config", broker_config),
         ("weighbridge", weighbridge),
         ("reviews", reviews),
     ):
@@ -53,6 +55,35 @@ def broker(port: Annotated[int, typer.Option(help="TCP port on loopback; 0 for a
     with embedded_broker(port) as chosen:
         _say({"host": HOST, "port": chosen})
         stop.wait()
+
+
+def broker_config(
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for configuration, rules and certificates.")],
+    site: Annotated[list[str], typer.Option(help="SITE:BRIDGE[:DEVICE,…], once for each site.")],
+    data: Annotated[Path, typer.Option(help="Folder in which the broker remembers.")] = Path(
+        "/var/lib/mosquitto"
+    ),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8883,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Name or address under which others reach it.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="As whom the broker runs when started by root.")] = None,
+    certificates: Annotated[bool, typer.Option(help="Issue the certificates that are missing.")] = True,
+) -> None:
+    """Write the configuration of a Mosquitto broker: TLS, a name by certificate, each to its own topics."""
+    config = MosquittoConfig(
+        folder=out.absolute(),
+        data=data.absolute(),
+        host=host,
+        port=port,
+        sites=tuple(site_of(each) for each in site),
+        user=user,
+    )
+    file = config.write()
+    issued = config.issue_certificates(tuple(name or (host,))) if certificates else []
+    _say({"config": str(file), "issued": [str(each) for each in issued]})
 
 
 def weighbridge(config: Config) -> None:

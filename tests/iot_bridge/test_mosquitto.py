@@ -1,0 +1,180 @@
+"""Mosquitto as the project sets it up: who may come, who may say what, and what a restart keeps."""
+
+import json
+import signal
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from typer.testing import CliRunner
+
+from iot_bridge.__main__ import app
+from iot_bridge.authority import Authority, IdentityExists
+from iot_bridge.link import Certificates
+from iot_bridge.mosquitto import Site, SiteMalformed, site_of
+from tests.support.mosquitto import HOST, Mosquitto, mosquitto_broker
+
+SITES = (Site("yard-1", "bridge-1", ("scale-1",)), Site("yard-2", "bridge-2"))
+QUEUED = 3_000
+PATIENCE_S = 30.0
+NOT_AUTHORISED = 135
+
+
+class Caller:
+    """Somebody at the broker, by certificate; what they hear and what they are refused."""
+
+    def __init__(
+        self, broker: Mosquitto, name: str, *, kept: bool = False, files: dict[str, Path] | None = None
+    ) -> None:
+        self.heard: list[tuple[str, bytes]] = []
+        self.told: list[int] = []
+        self.granted: list[int] = []
+        self._connected, self._subscribed = threading.Event(), threading.Event()
+        self.client = Client(CallbackAPIVersion.VERSION2, f"test-{name}", protocol=MQTTProtocolVersion.MQTTv5)
+        self.client.tls_set_context(Certificates(**(files or broker.identity(name))).context())
+        self.client.max_inflight_messages_set(1000)
+        self.client.on_connect = lambda *_: self._connected.set()
+        self.client.on_subscribe = self._on_subscribe
+        self.client.on_message = lambda _c, _d, said: self.heard.append((said.topic, said.payload))
+        self.client.on_publish = lambda _c, _d, _m, reason, _p: self.told.append(reason.value)
+        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        session.SessionExpiryInterval = 3_600 if kept else 0
+        self.client.connect(HOST, broker.port, clean_start=not kept, properties=session)
+        self.client.loop_start()
+        assert self._connected.wait(PATIENCE_S)
+
+    def subscribe(self, topic: str) -> int:
+        self._subscribed.clear()
+        self.client.subscribe(topic, qos=1)
+        assert self._subscribed.wait(PATIENCE_S)
+        return self.granted[-1]
+
+    def say(self, topic: str, payload: bytes = b"{}") -> int:
+        before = len(self.told)
+        self.client.publish(topic, payload, qos=1)
+        wait_until(lambda: len(self.told) > before)
+        return self.told[-1]
+
+    def leave(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+    def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: list[Any], _props: Any) -> None:
+        self.granted += [reason.value for reason in reasons]
+        self._subscribed.set()
+
+
+def wait_until(true: Any) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def broker() -> Iterator[Mosquitto]:
+    with mosquitto_broker(SITES) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("who", "topic", "may"),
+    [
+        ("bridge-1", "tallystick/yard-1/statements/cam-1", True),
+        ("bridge-1", "tallystick/yard-2/statements/cam-1", False),
+        ("bridge-1", "tallystick/yard-1/acknowledgements", False),
+        ("bridge-1", "tallystick/yard-1/devices/scale-1/acknowledgements", True),
+        ("scale-1", "tallystick/yard-1/devices/scale-1/statements", True),
+        ("scale-1", "tallystick/yard-1/devices/scale-2/statements", False),
+        ("scale-1", "tallystick/yard-1/statements/scale-1", False),
+        ("bank", "tallystick/yard-1/acknowledgements", True),
+        ("bank", "tallystick/yard-1/statements/cam-1", False),
+    ],
+)
+def test_each_name_speaks_on_its_own_topics_only(broker: Mosquitto, who: str, topic: str, may: bool) -> None:
+    caller, everything = Caller(broker, who), Caller(broker, "bank")
+    everything.subscribe("tallystick/+/statements/+")
+    assert (caller.say(topic) == NOT_AUTHORISED) is not may
+    caller.leave()
+    if not may:
+        assert everything.heard == []
+    everything.leave()
+
+
+def test_a_bridge_hears_nothing_of_another_site(broker: Mosquitto) -> None:
+    bank, other = Caller(broker, "bank"), Caller(broker, "bridge-2")
+    other.subscribe("tallystick/yard-1/acknowledgements")
+    other.subscribe("tallystick/yard-2/acknowledgements")
+    bank.say("tallystick/yard-1/acknowledgements", b"one")
+    bank.say("tallystick/yard-2/acknowledgements", b"two")
+    wait_until(lambda: other.heard)
+    assert [payload for _, payload in other.heard] == [b"two"]
+    bank.leave()
+    other.leave()
+
+
+def test_a_certificate_of_a_foreign_authority_does_not_come_in(broker: Mosquitto, tmp_path: Path) -> None:
+    foreign = Authority(tmp_path)
+    foreign.establish()
+    foreign.issue("bank")
+    files = {
+        "ca": broker.identity("bank")["ca"],
+        "certificate": tmp_path / "bank.pem",
+        "key": tmp_path / "bank.key",
+    }
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+        Caller(broker, "bank", files=files)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_keeps_what_waits_for_an_absent_bank(broker: Mosquitto, how: signal.Signals) -> None:
+    bank = Caller(broker, "bank", kept=True)
+    bank.subscribe("tallystick/+/statements/+")
+    bank.leave()
+    bridge = Caller(broker, "bridge-1")
+    for number in range(QUEUED):
+        bridge.client.publish("tallystick/yard-1/statements/cam-1", str(number).encode(), qos=1)
+    wait_until(lambda: len(bridge.told) == QUEUED)
+    bridge.leave()
+    wait_until((broker.config.data / "mosquitto.db").exists)
+    time.sleep(1.5)  # the broker writes down what changed each second; what came after is the spool's to send
+    broker.stop(how)
+    broker.start()
+    back = Caller(broker, "bank", kept=True)
+    wait_until(lambda: len(back.heard) >= QUEUED)
+    assert [int(payload) for _, payload in back.heard] == list(range(QUEUED))
+    back.leave()
+
+
+def test_the_command_writes_a_configuration_and_issues_what_is_missing(tmp_path: Path) -> None:
+    asked = [
+        "broker-config",
+        "--out",
+        str(tmp_path),
+        "--site",
+        "yard-1:bridge-1:scale-1",
+        "--name",
+        "127.0.0.1",
+    ]
+    first = json.loads(CliRunner().invoke(app, asked).stdout)
+    assert {Path(each).stem for each in first["issued"]} == {"broker", "bank", "bridge-1", "scale-1"}
+    assert json.loads(CliRunner().invoke(app, asked).stdout)["issued"] == []
+    assert (tmp_path / "bank.key").stat().st_mode & 0o077 == 0
+    with pytest.raises(IdentityExists):
+        Authority(tmp_path).issue("bank")
+
+
+@pytest.mark.parametrize(
+    "text", ["yard-1", "yard-1:bridge-1:scale-1:more", "yard 1:bridge-1", "yard-1:bridge-1:#"]
+)
+def test_a_site_that_cannot_be_one_is_refused(text: str) -> None:
+    with pytest.raises(SiteMalformed):
+        site_of(text)
