@@ -128,6 +128,20 @@ def migrate() -> None:
 
 
 @app.command()
+def setup(
+    person: Annotated[
+        str, typer.Option(prompt="Name of the first administrator", help="First administrator's short name.")
+    ],
+) -> None:
+    """Make the bank and its first administrator and registrar; once, and the password is never shown."""
+    from backend.app.setting_up import read_password, set_up_installation  # noqa: PLC0415
+    from backend.settings import Settings  # noqa: PLC0415
+
+    first = set_up_installation(Settings.from_environment(), person, read_password())
+    typer.echo(f"{first.id} administers {first.organisation}; sign in with POST /v1/sessions.")
+
+
+@app.command()
 def serve() -> None:
     """Serve the bank: follow the ledger, take statements, watch exits, carry out acts and payments."""
     from backend.app.serving import serve as serve_bank  # noqa: PLC0415

@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import Engine
 
+from backend.admission import routes as admission
 from backend.alerts import routes as alerts
 from backend.app import health, metrics, reference
 from backend.app.bank import Bank
@@ -17,6 +18,7 @@ from backend.loans import routes as loans
 from backend.margin import routes as margin
 from backend.payments import routes as payments
 from backend.payments.rules import Rail
+from backend.pledges import releasing
 from backend.pledges import routes as pledges
 from backend.receipts import routes as receipts
 from backend.web import acts
@@ -24,6 +26,7 @@ from backend.web import routes as approvals
 from backend.web.ports import Ports, Times
 from backend.web.problems import install
 from backend.web.surroundings import Surroundings
+from contracts.keystore import Keystore
 from iot_bridge.evidence.store import EvidenceStore
 
 ROUTERS: Final[Sequence[APIRouter]] = (
@@ -32,11 +35,13 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     loans.router,
     reading_routes.router,
     pledges.router,
+    releasing.router,
     payments.router,
     margin.router,
     evidence.router,
     alerts.router,
     acts.router,
+    admission.router,
     approvals.router,
 )
 
@@ -70,6 +75,7 @@ def create_api(bank: Bank) -> FastAPI:
 def ports_of(bank: Bank) -> Ports:
     """What routes may ask for."""
     ports = Ports(bank, bank.settings, bank.desk, bank.signing, bank.sources, Times(bank.wall, bank.moment))
+    ports.offer(Keystore, bank.keys)
     ports.offer(Engine, bank.engine)
     ports.offer(EvidenceStore, bank.sources.store)
     ports.offer(Rail, bank.rail)

@@ -5,11 +5,11 @@ A password is asked for once, when a session begins; the session's token stands 
 
 import hmac
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, Index, text
 from sqlmodel import Field, Session, SQLModel
 
 from backend.db import UtcDateTime
@@ -20,6 +20,9 @@ from backend.identity.tables import person_of
 SESSION_PREFIX: Final = "tss_"
 KEY_PREFIX: Final = "tsk_"
 SECRET_BYTES: Final = 32
+IDLE_LIMIT: Final = timedelta(minutes=30)
+"""A session that nobody used for so long has ended."""
+SEEN_EVERY: Final = timedelta(minutes=1)
 
 
 class CredentialRefused(Unauthenticated):
@@ -29,9 +32,18 @@ class CredentialRefused(Unauthenticated):
 
 
 class OrganisationRow(SQLModel, table=True):
-    """An organisation that people and machines act for; its id is its party's name."""
+    """An organisation that people and machines act for; its id is its party's name. One is the bank."""
 
     __tablename__ = "organisation"
+    __table_args__ = (
+        Index(
+            "uq_organisation_bank",
+            "kind",
+            unique=True,
+            sqlite_where=text("kind = 'bank'"),
+            postgresql_where=text("kind = 'bank'"),
+        ),
+    )
 
     id: str = Field(primary_key=True, max_length=32)
     kind: str = Field(max_length=32)
@@ -48,6 +60,9 @@ class SignInRow(SQLModel, table=True):
     began_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    restricted: bool = False
+    """Permits nothing until its person has chosen a password of their own."""
 
 
 class ApiKeyRow(SQLModel, table=True):
@@ -88,9 +103,25 @@ def caller_of(session: Session, token: str, now: datetime) -> Caller:
     raise CredentialRefused
 
 
+def is_due(session: Session, token: str, now: datetime) -> bool:
+    """Whether a session's use has not been noted for a while."""
+    row = session.get(SignInRow, hash_of(token)) if token.startswith(SESSION_PREFIX) else None
+    return row is not None and row.seen_at is not None and row.seen_at + SEEN_EVERY <= now
+
+
+def note_use(session: Session, token: str, now: datetime) -> None:
+    """Note that a session is in use, so that it does not end as an idle one."""
+    row = session.get(SignInRow, hash_of(token))
+    if row is not None and row.ended_at is None:
+        row.seen_at = now
+        session.flush()
+
+
 def _person(session: Session, token: str, now: datetime) -> Caller:
     row = session.get(SignInRow, hash_of(token))
     if row is None or row.ended_at is not None or row.expires_at <= now:
+        raise CredentialRefused
+    if row.seen_at is not None and row.seen_at + IDLE_LIMIT <= now:
         raise CredentialRefused
     person = person_of(session, row.person)
     if not person.active:
@@ -99,7 +130,7 @@ def _person(session: Session, token: str, now: datetime) -> Caller:
     return Caller(
         organisation=person.organisation,
         kind=kind,
-        permissions=permissions_of(kind, person.roles),
+        permissions=frozenset() if row.restricted else permissions_of(kind, person.roles),
         person=person.id,
     )
 

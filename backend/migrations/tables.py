@@ -6,6 +6,7 @@ import backend.alerts.tables
 import backend.app.tables
 import backend.chain.tables
 import backend.evidence.tables
+import backend.identity.accounts
 import backend.identity.credentials
 import backend.identity.tables
 import backend.loans.tables.book

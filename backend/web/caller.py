@@ -7,9 +7,9 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Engine
 
-from backend.db import reading
+from backend.db import carry_out, reading
 from backend.errors import Unauthenticated
-from backend.identity.credentials import caller_of
+from backend.identity.credentials import caller_of, is_due, note_use
 from backend.identity.permissions import Caller, Permission, require_permission
 from backend.web.ports import Times, port
 
@@ -39,8 +39,12 @@ def current_caller(
     """
     if credential is None:
         raise CredentialMissing
+    token, now = credential.credentials, times.wall.now()
     with reading(engine) as session:
-        return caller_of(session, credential.credentials, times.wall.now())
+        caller, due = caller_of(session, token, now), is_due(session, token, now)
+    if due:
+        carry_out(engine, lambda session: note_use(session, token, now))
+    return caller
 
 
 def may(permission: Permission) -> Callable[[Caller], Caller]:

@@ -1,3 +1,11 @@
+CREATE TABLE account (
+    person VARCHAR(32) NOT NULL,
+    password_hash VARCHAR(256) NOT NULL,
+    changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    must_change BOOLEAN NOT NULL,
+    CONSTRAINT pk_account PRIMARY KEY (person)
+);
+
 CREATE TABLE alert (
     id BIGSERIAL NOT NULL,
     kind VARCHAR(32) NOT NULL,
@@ -196,6 +204,8 @@ CREATE TABLE organisation (
     CONSTRAINT pk_organisation PRIMARY KEY (id)
 );
 
+CREATE UNIQUE INDEX uq_organisation_bank ON organisation (kind) WHERE kind = 'bank';
+
 CREATE TABLE party (
     party VARCHAR(66) NOT NULL,
     account VARCHAR(42) NOT NULL,
@@ -370,10 +380,21 @@ CREATE TABLE sign_in (
     began_at TIMESTAMP WITH TIME ZONE NOT NULL,
     expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
     ended_at TIMESTAMP WITH TIME ZONE,
+    seen_at TIMESTAMP WITH TIME ZONE,
+    restricted BOOLEAN NOT NULL,
     CONSTRAINT pk_sign_in PRIMARY KEY (token_hash)
 );
 
 CREATE INDEX ix_sign_in_person ON sign_in (person);
+
+CREATE TABLE sign_in_try (
+    name_hash VARCHAR(64) NOT NULL,
+    tries INTEGER NOT NULL,
+    since TIMESTAMP WITH TIME ZONE NOT NULL,
+    last_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    again_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_sign_in_try PRIMARY KEY (name_hash)
+);
 
 CREATE TABLE site (
     site VARCHAR(66) NOT NULL,

@@ -1,3 +1,11 @@
+CREATE TABLE account (
+    person VARCHAR(32) NOT NULL,
+    password_hash VARCHAR(256) NOT NULL,
+    changed_at DATETIME NOT NULL,
+    must_change BOOLEAN NOT NULL,
+    CONSTRAINT pk_account PRIMARY KEY (person)
+);
+
 CREATE TABLE alert (
     id INTEGER NOT NULL,
     kind VARCHAR(32) NOT NULL,
@@ -196,6 +204,8 @@ CREATE TABLE organisation (
     CONSTRAINT pk_organisation PRIMARY KEY (id)
 );
 
+CREATE UNIQUE INDEX uq_organisation_bank ON organisation (kind) WHERE kind = 'bank';
+
 CREATE TABLE party (
     party VARCHAR(66) NOT NULL,
     account VARCHAR(42) NOT NULL,
@@ -366,10 +376,21 @@ CREATE TABLE sign_in (
     began_at DATETIME NOT NULL,
     expires_at DATETIME NOT NULL,
     ended_at DATETIME,
+    seen_at DATETIME,
+    restricted BOOLEAN NOT NULL,
     CONSTRAINT pk_sign_in PRIMARY KEY (token_hash)
 );
 
 CREATE INDEX ix_sign_in_person ON sign_in (person);
+
+CREATE TABLE sign_in_try (
+    name_hash VARCHAR(64) NOT NULL,
+    tries INTEGER NOT NULL,
+    since DATETIME NOT NULL,
+    last_at DATETIME NOT NULL,
+    again_at DATETIME NOT NULL,
+    CONSTRAINT pk_sign_in_try PRIMARY KEY (name_hash)
+);
 
 CREATE TABLE site (
     site VARCHAR(66) NOT NULL,
