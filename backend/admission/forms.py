@@ -10,7 +10,6 @@ from backend.identity.admitting import Admitted
 from backend.identity.credentials import ApiKeyRow, OrganisationRow
 from backend.identity.permissions import Caller, OrganisationKind, Permission
 from backend.identity.rules import Person, Role
-from backend.identity.tables import PersonRow
 
 PersonName = Annotated[
     str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{2,24}$", max_length=25, examples=["chen.mei"])
@@ -55,6 +54,13 @@ class NewPerson(Form):
     id: PersonName
     roles: Annotated[frozenset[Role], Field(min_length=1, max_length=8)]
     organisation: AnyOrganisation | None = None
+
+
+class Asked(BaseModel):
+    """Whom two administrators admit; roles stand in one order, so that the same is seen to be the same."""
+
+    id: str
+    roles: list[Role]
 
 
 class NewKey(Form):
@@ -127,12 +133,12 @@ class PersonShown(BaseModel):
     active: bool
 
     @classmethod
-    def of(cls, person: Person | PersonRow) -> "PersonShown":
+    def of(cls, person: Person) -> "PersonShown":
         """As the API tells it."""
         return cls(
             id=person.id,
             organisation=person.organisation,
-            roles=sorted(Role(each) for each in person.roles),
+            roles=sorted(person.roles),
             signer=person.signer,
             active=person.active,
         )

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from backend.admission.answers import EngineDep, UntoldDep
 from backend.admission.forms import (
+    Asked,
     KeyMade,
     KeyShown,
     Me,
@@ -150,7 +151,7 @@ def admit_person(
                 act="people.admit",
                 subject=f"person:{body.id}",
                 role=Role.ADMINISTRATOR,
-                content=_in_order(body),
+                content=Asked(id=body.id, roles=sorted(body.roles)),
             )
             if isinstance(both, Awaiting):
                 return both
@@ -275,12 +276,3 @@ def revoke_key(
     """Let a key open nothing from now on; it stays in the list."""
     now = times.wall.now()
     return untold(lambda session: KeyShown.of(keys.revoke_key(session, caller, key, now)), status=200)
-
-
-def _in_order(body: NewPerson) -> NewPerson:
-    """The same with its roles in one order, so that two people who ask for the same are seen to."""
-    return NewPerson.model_construct(
-        id=body.id,
-        organisation=None,
-        roles=sorted(body.roles),  # a list keeps its order, a set does not
-    )

@@ -19,7 +19,7 @@ from backend.identity.credentials import OrganisationRow
 from backend.identity.passwords import new_password
 from backend.identity.permissions import OF_KIND, Caller, OrganisationKind, Permission, require_permission
 from backend.identity.rules import Person, PersonUnknown, Role
-from backend.identity.tables import PersonRow, person_of
+from backend.identity.tables import PersonRow, person_in_words, person_of
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{2,24}")
 SIGNER_PREFIX: Final = "person."
@@ -205,7 +205,7 @@ def administrators(session: Session, organisation: str) -> list[str]:
     return [row.id for row in rows if Role.ADMINISTRATOR.value in row.roles]
 
 
-def people_of(session: Session, organisation: str, after: str, limit: int) -> list[PersonRow]:
+def people_of(session: Session, organisation: str, after: str, limit: int) -> list[Person]:
     """People of an organisation in the order of their names, from behind `after`; dismissed ones too."""
     found = session.exec(
         select(PersonRow)
@@ -213,7 +213,7 @@ def people_of(session: Session, organisation: str, after: str, limit: int) -> li
         .order_by(col(PersonRow.id))
         .limit(limit)
     )
-    return list(found)
+    return [person_in_words(row) for row in found]
 
 
 def organisations(session: Session, after: str, limit: int) -> list[OrganisationRow]:

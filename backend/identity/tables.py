@@ -27,6 +27,11 @@ def person_of(session: Session, person_id: str) -> Person:
     row = session.get(PersonRow, person_id)
     if row is None:
         raise PersonUnknown(person=person_id)
+    return person_in_words(row)
+
+
+def person_in_words(row: PersonRow) -> Person:
+    """The row as others see it."""
     return Person(
         id=row.id,
         organisation=row.organisation,
