@@ -1,6 +1,7 @@
 """Enrol sources of prices, take what they signed, and value lots by it."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,9 @@ from backend.valuation.tables import (
 )
 
 FORMAT = 1
+DEEPEST = 8
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 class PriceSourceEnrolled(WrongState):
@@ -170,7 +174,9 @@ def _require_key(session: Session, source: str) -> bytes:
 
 def _observations(document: bytes) -> list[tuple[PriceObservation, bytes]]:
     try:
-        data = json.loads(document)
+        text = document.decode()
+        _require_shallow(text)
+        data = json.loads(text)
     except ValueError as error:
         raise PriceMalformed(reason=str(error)) from error
     if not isinstance(data, dict) or set(data) != {"v", "observations"} or data["v"] != FORMAT:
@@ -178,6 +184,18 @@ def _observations(document: bytes) -> list[tuple[PriceObservation, bytes]]:
     if not isinstance(data["observations"], list):
         raise PriceMalformed(reason="observations is no list")
     return [_entry(each) for each in data["observations"]]
+
+
+def _require_shallow(text: str) -> None:
+    """Refuse JSON nested deeper than any price file, before a parser recurses into it.
+
+    The interpreter's own limit is no guard: a library that signs for the ledger lifts it beyond the stack.
+    """
+    depth = 0
+    for bracket in _BRACKET.findall(_TEXT.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > DEEPEST:
+            raise PriceMalformed(reason="nested too deeply", at_most=DEEPEST)
 
 
 def _entry(fields: Any) -> tuple[PriceObservation, bytes]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint, text
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from backend.db import BigInt, HexId, UtcDateTime, append_only
 from backend.units import Money
@@ -81,6 +81,21 @@ def observations_of(session: Session, commodity: str, grade: str, currency: str)
         )
         for row in rows
     ]
+
+
+def newest_of_each_source(session: Session, commodity: str, grade: str, currency: str) -> list[PriceRow]:
+    """What each source said last of these goods, by the sources' names."""
+    newest = (
+        select(PriceRow.source, func.max(PriceRow.priced_at).label("at"))
+        .where(PriceRow.commodity == commodity, PriceRow.grade == grade, PriceRow.currency == currency)
+        .group_by(col(PriceRow.source))
+        .subquery()
+    )
+    found = select(PriceRow).join(
+        newest, (col(PriceRow.source) == newest.c.source) & (col(PriceRow.priced_at) == newest.c.at)
+    )
+    same = (PriceRow.commodity == commodity, PriceRow.grade == grade, PriceRow.currency == currency)
+    return list(session.exec(found.where(*same).order_by(col(PriceRow.source))).all())
 
 
 def contradicted_by(session: Session, observation: PriceObservation) -> PriceRow | None:

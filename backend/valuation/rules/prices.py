@@ -24,6 +24,9 @@ TAG: Final = b"tallystick.price.v1\n"
 """Goes before the signed bytes, so that a signature over a price is one over nothing else."""
 SIGNATURE_BYTES: Final = 64
 MAX_PER_KG: Final = 1_000_000
+LARGEST_SIGNED: Final = 2**53 - 1
+"""The canonical JSON that is signed holds no larger integer."""
+_FIRST_YEAR, _LAST_YEAR = 2000, 9000
 _NAME: Final = re.compile(r"[a-z0-9.-]{3,32}")
 _FIELDS: Final = frozenset(
     {"source", "commodity", "grade", "currency", "amount_minor", "per_kg", "priced_at", "valid_until"}
@@ -100,11 +103,12 @@ class PriceObservation:
         for name in (self.source, self.commodity, self.grade):
             if not _NAME.fullmatch(name):
                 raise PriceMalformed(name=name)
-        require_integer("amount_minor", self.amount.amount_minor, at_least=1)
+        require_integer("amount_minor", self.amount.amount_minor, at_least=1, at_most=LARGEST_SIGNED)
         require_integer("per_kg", self.per_kg, at_least=1, at_most=MAX_PER_KG)
         if (
             self.priced_at.tzinfo is None
             or self.valid_until.tzinfo is None
+            or not _FIRST_YEAR <= self.priced_at.year <= self.valid_until.year <= _LAST_YEAR
             or self.valid_until < self.priced_at
         ):
             raise PriceMalformed(priced_at=self.priced_at, valid_until=self.valid_until)
