@@ -21,6 +21,7 @@ from backend.payments.rules import Rail
 from backend.pledges import releasing
 from backend.pledges import routes as pledges
 from backend.receipts import routes as receipts
+from backend.valuation import routes as prices
 from backend.web import acts
 from backend.web import routes as approvals
 from backend.web.ports import Ports, Times
@@ -39,6 +40,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     payments.router,
     margin.router,
     evidence.router,
+    prices.router,
     alerts.router,
     acts.router,
     admission.router,

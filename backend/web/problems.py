@@ -122,7 +122,9 @@ def _of_validation(_request: Request, refusal: Exception) -> Response:
 def _of_http(_request: Request, refusal: Exception) -> Response:
     if not isinstance(refusal, HTTPException):
         raise refusal
-    answer = problem(refusal.status_code, f"web.http_{refusal.status_code}", str(refusal.detail))
+    status = int(refusal.status_code)
+    code = RequestInvalid.code if status == RequestInvalid.status else f"web.http_{status}"
+    answer = problem(status, code, str(refusal.detail))
     answer.headers.update(refusal.headers or {})
     return answer
 

@@ -1,11 +1,14 @@
 """What surrounds each request: bounded in size, timed, logged and counted."""
 
+import re
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
 from prometheus_client import Counter, Histogram
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.errors import TallystickError
@@ -19,6 +22,8 @@ HEADERS: Final = (
 )
 REQUESTS: Final = Counter("tallystick_requests", "Requests answered.", ["method", "route", "status"])
 SECONDS: Final = Histogram("tallystick_request_seconds", "Time until the answer began.", ["method", "route"])
+DEEPEST: Final = 32
+MARKS: Final = re.compile(rb'[\[\]{}"\\]')
 UNKNOWN_ROUTE: Final = "unknown"
 log = structlog.get_logger(__name__)
 
@@ -28,6 +33,45 @@ class BodyTooLarge(TallystickError):
 
     code = "web.body_too_large"
     status = 413
+
+
+class NestedTooDeeply(HTTPException):
+    """The JSON of the request is nested more deeply than anything that this takes."""
+
+    def __init__(self) -> None:
+        super().__init__(HTTPStatus.UNPROCESSABLE_ENTITY, f"nested more than {DEEPEST} deep")
+
+
+class Nesting:
+    """How deep the JSON goes that comes in pieces; counts brackets outside strings."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._escaped_at = -1
+        self._seen = 0
+
+    def bears(self, piece: bytes) -> bool:
+        """Take the next piece; False once it has gone too deep."""
+        for found in MARKS.finditer(piece):
+            at, mark = self._seen + found.start(), found.group()
+            if self._in_string:
+                if at == self._escaped_at:
+                    continue
+                if mark == b"\\":
+                    self._escaped_at = at + 1
+                elif mark == b'"':
+                    self._in_string = False
+            elif mark == b'"':
+                self._in_string = True
+            elif mark in b"[{":
+                self._depth += 1
+                if self._depth > DEEPEST:
+                    return False
+            elif mark in b"]}":
+                self._depth -= 1
+        self._seen += len(piece)
+        return True
 
 
 class Surroundings:
@@ -48,7 +92,7 @@ class Surroundings:
             )
             await refused(scope, receive, watched.send)
             return
-        await self._app(scope, _bounded(receive), watched.send)
+        await self._app(scope, _bounded(receive, is_json=_is_json(scope)), watched.send)
 
 
 class _Watched:
@@ -87,14 +131,27 @@ def _declared_length(scope: Scope) -> int:
     return -1
 
 
-def _bounded(receive: Receive) -> Callable[[], Any]:
-    """Receive no more than the largest body; what is behind it is cut off as if the client had left."""
-    taken = 0
+def _bounded(receive: Receive, *, is_json: bool) -> Callable[[], Any]:
+    """Receive no more than the largest body; what is behind it is cut off as if the client had left.
+
+    Raises:
+        NestedTooDeeply: JSON within JSON within JSON: a parser that recurses would end the process.
+    """
+    taken, nesting = 0, Nesting()
 
     async def counted() -> Message:
         nonlocal taken
         message = await receive()
-        taken += len(message.get("body", b""))
+        body = message.get("body", b"")
+        taken += len(body)
+        if is_json and not nesting.bears(body):
+            raise NestedTooDeeply
         return message if taken <= LARGEST_BODY else {"type": "http.disconnect"}
 
     return counted
+
+
+def _is_json(scope: Scope) -> bool:
+    """Whether a parser of JSON may be given this; whoever says nothing of the kind is counted in."""
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    return not kinds or b"json" in kinds[0].lower()

@@ -257,6 +257,22 @@ def test_a_body_beyond_the_largest_is_refused_before_it_is_read(door: TestClient
     assert code_of(refused) == (413, "web.body_too_large")
 
 
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b'{"text":' * 100_000, b'{"text": ' + b"[" * 40 + b"]" * 40 + b"}"]
+)
+def test_json_that_would_bury_a_parser_is_refused_before_it_is_parsed(
+    door: TestClient, content: bytes
+) -> None:
+    refused = door.post("/v1/notes", content=content, headers={"Content-Type": "application/json"})
+    assert code_of(refused)[0] == 422
+
+
+def test_brackets_within_a_text_are_no_nesting(door: TestClient, engine: Engine) -> None:
+    mine = headers(token_of(engine, "trader"))
+    text = "[" * 20 + '\\"{' + "{" * 5
+    assert door.post("/v1/notes", json={"text": text}, headers=mine).json() == {"text": text}
+
+
 def test_what_is_not_there_is_a_problem_too(door: TestClient) -> None:
     assert code_of(door.get("/v1/nothing")) == (404, "web.http_404")
     assert code_of(door.delete("/v1/notes")) == (405, "web.http_405")
