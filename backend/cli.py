@@ -142,6 +142,38 @@ def setup(
 
 
 @app.command()
+def backup(
+    out: Annotated[Path, typer.Option(help="The file to write.", dir_okay=False)],
+    *,
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="Put the encrypted keyfiles in too.")
+    ] = False,
+) -> None:
+    """Write a backup of the bank, which may be at work meanwhile."""
+    from backend.backup.command import back_up  # noqa: PLC0415
+    from backend.settings import Settings  # noqa: PLC0415
+
+    back_up(Settings.from_environment(), out, with_keys=with_keys)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The backup.")],
+    rail: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="The sandbox rail's own file, if it outlived the bank."
+        ),
+    ] = None,
+) -> None:
+    """Put a bank back from a backup where there is none; it only reads until it is reconciled."""
+    from backend.backup.command import restore as restore_bank  # noqa: PLC0415
+    from backend.settings import Settings  # noqa: PLC0415
+
+    restore_bank(Settings.from_environment(), file, rail=rail)
+
+
+@app.command()
 def serve() -> None:
     """Serve the bank: follow the ledger, take statements, watch exits, carry out acts and payments."""
     from backend.app.serving import serve as serve_bank  # noqa: PLC0415

@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
 
 from backend.admission import routes as admission
 from backend.alerts import routes as alerts
 from backend.app import health, metrics, reference
 from backend.app.bank import Bank
-from backend.app.describing import describe
+from backend.app.describing import READING, describe
+from backend.backup.actions import require_reconciled
+from backend.db import reading
 from backend.evidence import routes as evidence
 from backend.loans import product_routes, reading_routes
 from backend.loans import routes as loans
@@ -46,6 +49,25 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     admission.router,
     approvals.router,
 )
+SIGNING_IN: Final = ("POST", "/v1/sessions")
+"""Whoever reads must be able to sign in, and an approver of the reconciliation reads first."""
+
+
+async def only_read_until_reconciled(request: Request) -> None:
+    """Refuse what could change anything while the bank stands as a backup left it.
+
+    Raises:
+        NotReconciled: it was restored, and what happened since is not known yet.
+    """
+    if request.method in READING or (request.method, request.url.path) == SIGNING_IN:
+        return
+    ports: Ports = request.app.state.ports
+    await run_in_threadpool(_require_reconciled, ports.of(Engine))
+
+
+def _require_reconciled(engine: Engine) -> None:
+    with reading(engine) as session:
+        require_reconciled(session)
 
 
 def create_api(bank: Bank) -> FastAPI:
@@ -64,6 +86,7 @@ def create_api(bank: Bank) -> FastAPI:
         openapi_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        dependencies=[Depends(only_read_until_reconciled)],
     )
     app.state.ports = ports_of(bank)
     for router in (*ROUTERS, health.router, metrics.router, reference.router):

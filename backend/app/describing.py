@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 description: each operation with the permission it needs and every way it may refuse."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -8,6 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
+from backend.backup.rules import NotReconciled
 from backend.db import DatabaseContended, DatabaseUnavailable
 from backend.errors import TallystickError
 from backend.identity.credentials import CredentialRefused
@@ -30,6 +31,8 @@ Money is `{amount_minor, currency}` in minor units, ratios are basis points, ins
 are `0x` and hex.
 """
 IDEMPOTENCY: Final = "Idempotency-Key"
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""What may be asked of a bank that a backup has put back and that is not reconciled yet."""
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -47,7 +50,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     for route in api_routes(app):
         for method in route.methods or ():
-            _complete(schema["paths"][route.path_format][method.lower()], route)
+            operation = schema["paths"][route.path_format][method.lower()]
+            _complete(operation, route, [] if method in READING else [NotReconciled])
     return schema
 
 
@@ -67,9 +71,9 @@ def permission_of(route: RouteContext) -> Permission | None:
     return None
 
 
-def _complete(operation: dict[str, Any], route: RouteContext) -> None:
+def _complete(operation: dict[str, Any], route: RouteContext, also: Sequence[type[TallystickError]]) -> None:
     """Add what every operation of its kind may answer, below what it says itself."""
-    common = list[type[TallystickError]]((RequestInvalid, DatabaseUnavailable))
+    common = list[type[TallystickError]]((RequestInvalid, DatabaseUnavailable, *also))
     permission = permission_of(route)
     if operation.get("security"):
         common += [CredentialMissing, CredentialRefused]

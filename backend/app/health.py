@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from backend.app.bank import Bank
 from backend.app.tables import beat_of
+from backend.backup.actions import require_reconciled
 from backend.chain import actions as chain
 from backend.db import reading
 from backend.errors import TallystickError
@@ -55,13 +56,23 @@ def alive() -> Alive:
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready."}})
 def ready(bank: Annotated[Bank, Depends(port(Bank))], response: Response) -> Readiness:
-    """Whether requests can be answered. A node or worker that is away is shown; reading goes on without."""
+    """Whether requests can be answered.
+
+    A node or worker that is away is shown; reading goes on without, as it does in a restored bank that is
+    not reconciled yet.
+    """
     checks = [_check("database", lambda: require_current(bank.engine))]
     height, seen_at, worker = None, None, Check(name="worker", well=False, why="the database does not answer")
+    reconciled = Check(name="reconciled", well=False, why="the database does not answer")
     if checks[0].well:
         with reading(bank.engine) as session:
             height, seen_at, worker = _worker(session, bank)
-    checks += [worker, _check("ledger", lambda: Rpc(bank.rpc.url, patience_s=NODE_PATIENCE_S).chain_id())]
+            reconciled = _check("reconciled", lambda: require_reconciled(session))
+    checks += [
+        worker,
+        reconciled,
+        _check("ledger", lambda: Rpc(bank.rpc.url, patience_s=NODE_PATIENCE_S).chain_id()),
+    ]
     if not checks[0].well:
         response.status_code = 503
     return Readiness(ready=checks[0].well, checks=checks, confirmed_block=height, worker_seen_at=seen_at)

@@ -19,6 +19,7 @@ from backend.app.bank import Bank
 from backend.app.logs import log_as_json
 from backend.app.reactions import BankReactions
 from backend.app.tables import beat
+from backend.backup.actions import is_reconciled, require_reconciled
 from backend.chain.follower import Follower
 from backend.chain.outbox import Outbox
 from backend.chain.rules import LogsWithheld
@@ -77,7 +78,10 @@ class Service:
 
         Raises:
             AnotherChain: or `DeploymentDiffers`: the ledger is not the declared one.
+            NotReconciled: a backup was restored, and nobody knows yet what the bank did since.
         """
+        with reading(self._bank.engine) as session:
+            require_reconciled(session)
         self._ask_ledger(self._know_ledger, self._follower.catch_up)
         self.ear.start()
         try:
@@ -244,11 +248,27 @@ def serve(settings: Settings) -> None:
         bank.engine.dispose()
 
 
+def _await_reconciled(bank: Bank, lead: Lead, ending: threading.Event) -> bool:
+    """Wait while the bank stands as a backup left it; false when lead or process ended first."""
+    said = False
+    while not ending.is_set() and lead.holds():
+        with reading(bank.engine) as session:
+            if is_reconciled(session):
+                return True
+        if not said:
+            log.warning("not_reconciled")
+            said = True
+        ending.wait(ASK_EVERY_S)
+    return False
+
+
 def _act(bank: Bank, lead: Lead, ending: threading.Event) -> None:
     """Act for the bank until the lead is lost or the process ends; a database may go away."""
     service = Service(bank)
     try:
         require_current(bank.engine)
+        if not _await_reconciled(bank, lead, ending):
+            return
         service.start()
         said = {
             "serving": bank.settings.bank,

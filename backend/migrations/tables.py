@@ -4,6 +4,7 @@ from sqlalchemy import MetaData
 
 import backend.alerts.tables
 import backend.app.tables
+import backend.backup.tables
 import backend.chain.tables
 import backend.evidence.tables
 import backend.identity.accounts

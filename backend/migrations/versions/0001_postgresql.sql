@@ -365,6 +365,18 @@ CREATE TABLE receipt_request (
     CONSTRAINT pk_receipt_request PRIMARY KEY (id)
 );
 
+CREATE TABLE reconciliation (
+    id SERIAL NOT NULL,
+    restored_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    height BIGINT,
+    block_number BIGINT,
+    block_hash VARCHAR(66),
+    lifted_at TIMESTAMP WITH TIME ZONE,
+    report_hash VARCHAR(66),
+    by JSON NOT NULL,
+    CONSTRAINT pk_reconciliation PRIMARY KEY (id)
+);
+
 CREATE TABLE registry_person (
     address VARCHAR(42) NOT NULL,
     party VARCHAR(66) NOT NULL,

@@ -361,6 +361,18 @@ CREATE TABLE receipt_request (
     CONSTRAINT pk_receipt_request PRIMARY KEY (id)
 );
 
+CREATE TABLE reconciliation (
+    id INTEGER NOT NULL,
+    restored_at DATETIME NOT NULL,
+    height INTEGER,
+    block_number INTEGER,
+    block_hash VARCHAR(66),
+    lifted_at DATETIME,
+    report_hash VARCHAR(66),
+    "by" JSON NOT NULL,
+    CONSTRAINT pk_reconciliation PRIMARY KEY (id)
+);
+
 CREATE TABLE registry_person (
     address VARCHAR(42) NOT NULL,
     party VARCHAR(66) NOT NULL,

@@ -28,7 +28,7 @@ def api(world: World) -> Iterator[TestClient]:
 def test_readiness_tells_each_part(api: TestClient, world: World) -> None:
     assert api.get("/healthz").json() == {"alive": True}
     before = {each["name"]: each["well"] for each in api.get("/readyz").json()["checks"]}
-    assert before == {"database": True, "worker": False, "ledger": True}
+    assert before == {"database": True, "worker": False, "reconciled": True, "ledger": True}
     now = world.bank.wall.now()
     with transaction(world.bank.engine) as session:
         beat(session, now, is_listening=True)
@@ -37,7 +37,7 @@ def test_readiness_tells_each_part(api: TestClient, world: World) -> None:
     assert after["confirmed_block"] > 0
     with transaction(world.bank.engine) as session:
         beat(session, now - timedelta(minutes=1), is_listening=True)
-    assert [each["well"] for each in api.get("/readyz").json()["checks"]] == [True, False, True]
+    assert [each["well"] for each in api.get("/readyz").json()["checks"]] == [True, False, True, True]
 
 
 def test_every_operation_says_how_it_refuses(api: TestClient) -> None:
