@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     """The bank's own party in the registry; also the name of its signer in the keystore."""
     witness_signer: Name
     """The keystore's name of the key that signs acknowledgements; heads are witnessed by the bank."""
+    enroller: Name | None = None
+    """The keystore's name of the key that the ledger lets enrol; without it none is enrolled here."""
+    guardian: Name | None = None
+    """The keystore's name of the key that the ledger lets suspend; without it none is suspended here."""
     rail: Literal["sandbox"]
     """What moves the bank's money; no default. `sandbox` keeps its own file and pays nobody."""
     data: Path

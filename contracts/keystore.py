@@ -1,6 +1,7 @@
 """Named signing keys, each in an encrypted keyfile (Web3 Secret Storage); one password opens a folder."""
 
 import json
+import secrets
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -52,17 +53,20 @@ class Keystore:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         account = Account.create()
         keyfile = Account.encrypt(bytes(account.key), self._password, kdf="scrypt", iterations=SCRYPT_N)
-        fresh = path.with_suffix(".new")
+        fresh = path.with_suffix(f".{secrets.token_hex(8)}.new")
         fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps(keyfile), encoding="ascii")
-        fresh.replace(path)
+        try:
+            fresh.write_text(json.dumps(keyfile), encoding="ascii")
+            path.hardlink_to(fresh)
+        except FileExistsError as error:
+            raise KeyExists(name=name) from error
+        finally:
+            fresh.unlink()
         return str(account.address)
 
     def ensure(self, names: Iterable[str]) -> dict[str, str]:
         """The address behind each name, made where it is missing."""
-        return {
-            name: self.address(name) if self._path(name).exists() else self.create(name) for name in names
-        }
+        return {name: self._ensured(name) for name in names}
 
     def key(self, name: str) -> bytes:
         """The 32 secret bytes.
@@ -76,6 +80,14 @@ class Keystore:
     def address(self, name: str) -> str:
         """The checksum address of a key."""
         return str(Account.from_key(self.key(name)).address)
+
+    def _ensured(self, name: str) -> str:
+        if self._path(name).exists():
+            return self.address(name)
+        try:
+            return self.create(name)
+        except KeyExists:  # another process has just made it
+            return self.address(name)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.json"

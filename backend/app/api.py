@@ -19,6 +19,7 @@ from backend.evidence import routes as evidence
 from backend.loans import product_routes, reading_routes
 from backend.loans import routes as loans
 from backend.margin import routes as margin
+from backend.parties import routes as parties
 from backend.payments import routes as payments
 from backend.payments.rules import Rail
 from backend.pledges import releasing
@@ -34,6 +35,7 @@ from contracts.keystore import Keystore
 from iot_bridge.evidence.store import EvidenceStore
 
 ROUTERS: Final[Sequence[APIRouter]] = (
+    parties.router,
     receipts.router,
     product_routes.router,
     loans.router,

@@ -141,7 +141,7 @@ def bank_database() -> str:
 def settings(chain: AnyLedger, life: LedgerLife, tmp_path: Path, port: int, bank_database: str) -> Settings:
     deployment, keystore = tmp_path / "deployment.json", tmp_path / "keys"
     life.ledger.deployment.save(deployment)
-    for name in (DEPOSITOR, OPERATOR, LENDER, *OFFICERS, "witness"):
+    for name in (DEPOSITOR, OPERATOR, LENDER, *OFFICERS, "witness", "enroller", "guardian"):
         keep(keystore, name, life.ledger.chain.key(name))
     return Settings(
         ledger_url=chain.url,
@@ -150,6 +150,8 @@ def settings(chain: AnyLedger, life: LedgerLife, tmp_path: Path, port: int, bank
         keystore_password=PASSWORD,
         bank=LENDER,
         witness_signer="witness",
+        enroller="enroller",
+        guardian="guardian",
         rail="sandbox",
         data=tmp_path / "bank",
         broker_port=port,

@@ -81,8 +81,9 @@ def populate(world: World) -> Populated:
             "name": product.name,
             "version": product.version,
             "site": SITE,
+            "party": LENDER,
+            "device": CAMERA,
             "statement": "0x" + id_of(gone).hex(),
-            "/v1/parties/{party} party": LENDER,
         },
         words=(LOAN, SITE, "0x" + TWO.hex()),
     )
