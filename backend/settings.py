@@ -109,3 +109,7 @@ class Settings(BaseSettings):
     def media(self) -> Path:
         """The folder of the evidence store."""
         return self.evidence_store or self.data / "evidence"
+
+    def documents(self) -> Path:
+        """The folder of the documents that organisations keep here."""
+        return self.data / "documents"

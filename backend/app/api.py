@@ -13,8 +13,11 @@ from backend.alerts import routes as alerts
 from backend.app import health, metrics, reference
 from backend.app.bank import Bank
 from backend.app.describing import READING, describe
+from backend.audit import routes as audit
 from backend.backup.actions import require_reconciled
 from backend.db import reading
+from backend.documents import routes as documents
+from backend.documents.actions import DocumentStore
 from backend.evidence import routes as evidence
 from backend.loans import product_routes, reading_routes
 from backend.loans import routes as loans
@@ -37,6 +40,7 @@ from iot_bridge.evidence.store import EvidenceStore
 ROUTERS: Final[Sequence[APIRouter]] = (
     parties.router,
     receipts.router,
+    documents.router,
     product_routes.router,
     loans.router,
     reading_routes.router,
@@ -47,6 +51,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     evidence.router,
     prices.router,
     alerts.router,
+    audit.router,
     acts.router,
     admission.router,
     approvals.router,
@@ -106,4 +111,5 @@ def ports_of(bank: Bank) -> Ports:
     ports.offer(Engine, bank.engine)
     ports.offer(EvidenceStore, bank.sources.store)
     ports.offer(Rail, bank.rail)
+    ports.offer(DocumentStore, DocumentStore(bank.settings.documents()))
     return ports

@@ -38,6 +38,12 @@ class OpeningUnknown(Unavailable):
     code = "audit.opening_unknown"
 
 
+class MediaMissing(Unavailable):
+    """A still or clip that a statement names has not reached the store, or is damaged there."""
+
+    code = "audit.media_not_kept"
+
+
 class BundleUnsound(Unavailable):
     """The bundle would not verify, so it is not handed out."""
 

@@ -9,6 +9,8 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from backend.clock import Moment
+from backend.documents.actions import require_kept
+from backend.documents.rules import KeptUnknown
 from backend.identity.permissions import Caller, Permission, PersonNeeded, require_person
 from backend.identity.rules import Role, RoleMissing, SamePerson
 from backend.loans.access import LoanInPath, loan_seen, own_loan
@@ -72,7 +74,13 @@ OFFICER = (LoanUnknown, ActNotPossible, ActNotAllowed, RoleMissing, PersonNeeded
     status_code=201,
     response_model=LoanFull,
     responses=refusals(
-        ApplicationIncomplete, ProductUnknown, LoanExists, ReceiptTaken, ReceiptUnknown, CurrencyMismatch
+        ApplicationIncomplete,
+        ProductUnknown,
+        LoanExists,
+        ReceiptTaken,
+        ReceiptUnknown,
+        CurrencyMismatch,
+        KeptUnknown,
     ),
 )
 def apply_for_loan(
@@ -90,6 +98,7 @@ def apply_for_loan(
             _require_held(session, each, borrower)
         applying.submit(session, body.application(loan_id, borrower), at=times.moment())
         for sha256 in sorted(set(body.documents)):
+            require_kept(session, sha256, caller.organisation)
             session.add(LoanDocumentRow(loan_id=loan_id, sha256=sha256))
         session.flush()
         return full(session, loan_id, times.moment())

@@ -6,6 +6,7 @@ import backend.alerts.tables
 import backend.app.tables
 import backend.backup.tables
 import backend.chain.tables
+import backend.documents.tables
 import backend.evidence.tables
 import backend.identity.accounts
 import backend.identity.credentials

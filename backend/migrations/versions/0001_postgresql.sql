@@ -140,6 +140,22 @@ CREATE TABLE head (
 
 CREATE INDEX ix_head_verdict ON head (verdict);
 
+CREATE TABLE kept_document (
+    sha256 VARCHAR(64) NOT NULL,
+    organisation VARCHAR(32) NOT NULL,
+    media_type VARCHAR(80) NOT NULL,
+    size INTEGER NOT NULL,
+    kept_by VARCHAR(64) NOT NULL,
+    kept_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_kept_document PRIMARY KEY (sha256, organisation)
+);
+
+CREATE FUNCTION kept_document_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'kept_document is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
+
+CREATE TRIGGER kept_document_append_only BEFORE UPDATE OR DELETE ON kept_document FOR EACH ROW EXECUTE FUNCTION kept_document_append_only();
+
+CREATE TRIGGER kept_document_no_truncate BEFORE TRUNCATE ON kept_document EXECUTE FUNCTION kept_document_append_only();
+
 CREATE TABLE ledger_act (
     id SERIAL NOT NULL,
     key VARCHAR(160) NOT NULL,

@@ -140,6 +140,20 @@ CREATE TABLE head (
 
 CREATE INDEX ix_head_verdict ON head (verdict);
 
+CREATE TABLE kept_document (
+    sha256 VARCHAR(64) NOT NULL,
+    organisation VARCHAR(32) NOT NULL,
+    media_type VARCHAR(80) NOT NULL,
+    size INTEGER NOT NULL,
+    kept_by VARCHAR(64) NOT NULL,
+    kept_at DATETIME NOT NULL,
+    CONSTRAINT pk_kept_document PRIMARY KEY (sha256, organisation)
+);
+
+CREATE TRIGGER kept_document_no_update BEFORE UPDATE ON kept_document BEGIN SELECT RAISE(ABORT, 'kept_document is append-only'); END;
+
+CREATE TRIGGER kept_document_no_delete BEFORE DELETE ON kept_document BEGIN SELECT RAISE(ABORT, 'kept_document is append-only'); END;
+
 CREATE TABLE ledger_act (
     id INTEGER NOT NULL,
     "key" VARCHAR(160) NOT NULL,

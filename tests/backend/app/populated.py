@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backend.alerts import actions as alerts
+from backend.documents.actions import DocumentStore, keep
+from backend.documents.rules import document_of
 from backend.loans.actions import applying
 from backend.loans.rules.loan import Application, Payee
 from backend.loans.rules.product import standard_product
@@ -20,6 +22,7 @@ LOAN: Final = "L-2026-0001"
 PAYEE: Final = Payee("The supplier", "6222-0000-0001", "ICBKCNBJ")
 NOT_THERE: Final = frozenset(
     {
+        "/v1/loans/{loan_id}/bundle",
         "/v1/loans/{loan_id}/payoff",
         "/v1/media/{sha256}",
         "/v1/payments/{payment}",
@@ -69,8 +72,13 @@ def populate(world: World) -> Populated:
     at = world.bank.moment()
     world.do(lambda session: applying.store_product(session, product, at=at))
     world.do(lambda session: applying.submit(session, application, at=at))
+    invoice = b"An invoice for coils"
+    DocumentStore(world.bank.settings.documents()).put(invoice)
+    document, now = document_of(invoice, "text/plain"), world.bank.wall.now()
+    world.do(lambda session: keep(session, document, organisation=DEPOSITOR, by="trader", at=now))
     return Populated(
         {
+            "sha256": document.sha256,
             "receipt": receipt,
             "request": world.look(lambda session: receipts.receipt(session, receipt)).request_id,
             "pledge": pledge,
