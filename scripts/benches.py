@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 from backend.chain.bench import Figures, ledger  # noqa: E402 - the project is found through the line above
 from backend.chain.follower_bench import follower  # noqa: E402
 from backend.story.bench import exit_to_alert  # noqa: E402
+from backend.story.bench_api import api  # noqa: E402
 from tests.support.postgres import pip_bin, postgres_server  # noqa: E402
 
 
@@ -25,7 +26,7 @@ def follower_on_both(*, runs: int, folder: Path) -> Figures:
         return follower(runs=runs, folder=folder, databases={"postgresql": server.url(server.empty())})
 
 
-BENCHES = {"exit-to-alert": exit_to_alert, "follower": follower_on_both, "ledger": ledger}
+BENCHES = {"api": api, "exit-to-alert": exit_to_alert, "follower": follower_on_both, "ledger": ledger}
 
 
 def main() -> int:

@@ -50,6 +50,10 @@ class Client:
         """The answer to a request with a JSON body; raises as `get` does."""
         return self._ask("POST", path, json=body or {}, headers=_named(key)).json()
 
+    def put(self, path: str, body: object) -> None:
+        """Put something in the place of what was there; raises as `get` does."""
+        self._ask("PUT", path, json=body)
+
     def send(self, path: str, content: bytes, media_type: str) -> Any:
         """The answer to a request whose body is a file; raises as `get` does."""
         headers = _named(None) | {"Content-Type": media_type}

@@ -1,24 +1,21 @@
-"""The people of the story at their desks: an act is one transaction; then one waits for the ledger's word."""
+"""The people of the story at the bank's API: they ask for an act, and wait for the ledger's word."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
-
-from sqlalchemy import Engine
-from sqlmodel import Session
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
 
 from backend.app import Bank
-from backend.chain import actions as chain
-from backend.chain.rules import Act, ActState
+from backend.chain.rules import ActState
 from backend.clock import Moment
-from backend.db import reading, transaction
-from backend.errors import NotFound, Unavailable, WrongState
-from backend.evidence.rules import MovementMissing
+from backend.errors import Unavailable, WrongState
+from backend.story.client import ApiRefused, Client
 from backend.story.processes import Processes
 
 T = TypeVar("T")
-POLL_S = 0.1
+POLL_S: Final = 0.1
+WAIT_S: Final = 120
 
 
 class NotInTime(Unavailable):
@@ -35,31 +32,36 @@ class ActRefused(WrongState):
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """A bank's installation as its people use it."""
+    """The people of the story at the bank's API.
+
+    `bank` is the installation as its host could open it: for those who look at what lies in its database.
+    """
 
     bank: Bank
     processes: Processes
+    people: Mapping[str, Client]
 
-    @property
-    def engine(self) -> Engine:
-        """The bank's database."""
-        return self.bank.engine
+    def at(self, person: str) -> Client:
+        """The API as this person uses it."""
+        return self.people[person]
+
+    def both(self, people: tuple[str, str], path: str, body: object = None) -> Any:
+        """What the second of two people is answered when both have asked for the very same."""
+        first, second = people
+        self.at(first).post(path, body)
+        return self.at(second).post(path, body)
+
+    def close(self) -> None:
+        """Everybody goes home."""
+        for client in self.people.values():
+            client.close()
+        self.bank.engine.dispose()
 
     def moment(self) -> Moment:
         """Business time now."""
         return self.bank.moment()
 
-    def do(self, act: Callable[[Session], T]) -> T:
-        """Carry out an act in one transaction."""
-        with transaction(self.engine) as session:
-            return act(session)
-
-    def look(self, question: Callable[[Session], T]) -> T:
-        """Answer a question about the bank's records."""
-        with reading(self.engine) as session:
-            return question(session)
-
-    def wait_for(self, what: str, question: Callable[[Session], T | None], *, within_s: float = 60) -> T:
+    def wait_for(self, what: str, question: Callable[[], T | None], *, within_s: float = WAIT_S) -> T:
         """The first answer that is neither None nor False nor "not found yet".
 
         Raises:
@@ -69,8 +71,10 @@ class Office:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             try:
-                answer = self.look(question)
-            except (NotFound, MovementMissing):
+                answer = question()
+            except ApiRefused as refusal:
+                if refusal.status_code != HTTPStatus.NOT_FOUND:
+                    raise
                 answer = None
             if answer is not None and answer is not False:
                 return answer
@@ -78,19 +82,19 @@ class Office:
             time.sleep(POLL_S)
         raise NotInTime(what=what, waited_s=within_s)
 
-    def confirmed(self, key: str, *, within_s: float = 60) -> Act:
-        """The act of that key once it is confirmed.
+    def confirmed(self, person: str, act: str) -> dict[str, Any]:
+        """What the ledger's contract said of an act, by the event's name, once it is confirmed.
 
         Raises:
             ActRefused: the ledger refused it.
             NotInTime: it is not confirmed in time.
         """
 
-        def ended(session: Session) -> Act | None:
-            found = chain.act(session, key)
-            return found if found.state in (ActState.CONFIRMED, ActState.REFUSED) else None
+        def ended() -> dict[str, Any] | None:
+            found: dict[str, Any] = self.at(person).get(f"/v1/acts/{act}")
+            return found if found["state"] in (ActState.CONFIRMED, ActState.REFUSED) else None
 
-        act = self.wait_for(f"act {key}", ended, within_s=within_s)
-        if act.state is ActState.REFUSED:
-            raise ActRefused(key=key, refusal=act.refusal, **act.refusal_facts)
-        return act
+        found = self.wait_for(f"act {act}", ended)
+        if found["state"] == ActState.REFUSED:
+            raise ActRefused(act=act, refusal=found["refusal"], **found["refusal_facts"])
+        return {event["name"]: event["facts"] for event in found["events"]}

@@ -69,3 +69,18 @@ def receipt_document(
         "issued": {"by": operator.legal_name, "at": "Wuxi", "on": today.isoformat()},
         "salt": sha256(operator.salt.encode()).hexdigest(),
     }
+
+
+def receipt_wanted(terms: IssueTerms, document: Mapping[str, Any], *, profile: str) -> dict[str, Any]:
+    """The depositor's request as the API takes it."""
+    return {
+        "site": terms.site,
+        "bay": terms.bay,
+        "commodity": terms.commodity,
+        "grade": terms.grade,
+        "mass_kg": terms.mass_kg,
+        "fingerprints": ["0x" + each.hex() for each in terms.fingerprints],
+        "representations": "0x" + terms.representations.hex(),
+        "profile": profile,
+        "document": dict(document),
+    }

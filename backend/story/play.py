@@ -6,37 +6,28 @@ order → a matched exit → at night an exit without an order → alert → rep
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlmodel import Session
-
-from backend.alerts import actions as alerts
-from backend.alerts.rules import Alert, AlertKind
-from backend.audit.actions import write_bundle
+from backend.alerts.rules import AlertKind
 from backend.audit.verify import verify
-from backend.chain import actions as chain
 from backend.clock import OffsetFileClock
-from backend.errors import TallystickError, WrongState
-from backend.evidence import actions as evidence
-from backend.evidence.support import MOVEMENT_IN, MOVEMENT_OUT, movement_of
-from backend.loans.actions import reading as loans
+from backend.errors import WrongState
+from backend.evidence.support import MOVEMENT_IN, MOVEMENT_OUT
 from backend.loans.rules.life import LoanState
-from backend.margin.actions import calling
 from backend.margin.rules.call import MarginState
-from backend.pledges import actions as pledges
-from backend.receipts import actions as receipts
+from backend.story.client import ApiRefused
 from backend.story.gate import COILS, Coil, Gate
 from backend.story.lending import APPROVERS, LOAN, MAKER, PRINCIPAL, Lending
 from backend.story.narrator import Narrator
 from backend.story.office import Office
-from backend.story.paper import issue_terms, receipt_document
-from backend.story.world import SITE, World
+from backend.story.paper import issue_terms, receipt_document, receipt_wanted
+from backend.story.world import AUDITOR, BORROWER, KEEPER, SITE, World
 from backend.units import Money
 from contracts.rpc import Rpc
-from iot_bridge.evidence.statement import name32
 
+T = TypeVar("T")
 PROFILE: Final = "CN-909"
 PRICE_AT_FIRST: Final = 3_900
 PRICE_FALLEN: Final = 3_100
@@ -103,7 +94,7 @@ class Story:
                 seen = self._movement(MOVEMENT_IN, coil)
             self.narrator.proved(
                 f"coil {coil.number}, {coil.mass_kg:,} kg: camera and scale agree"
-                f" ({len(seen.fields['rests_on'])} statements); fingerprint 0x{seen.subject.hex()[:12]}…"
+                f" ({len(seen['fields']['rests_on'])} statements); fingerprint {seen['subject'][:14]}…"
             )
 
     def a_receipt_is_issued(self) -> None:
@@ -111,37 +102,22 @@ class Story:
         self.narrator.step("The operator issues a receipt over the coils")
         terms = issue_terms(self.coils, self.network_key, self.world.particulars["depositor"])
         document = receipt_document(self.coils, self.world.particulars, self.office.moment().today)
-        asked = self.office.do(
-            lambda session: receipts.request_issue(
-                session,
-                terms,
-                document,
-                profile=PROFILE,
-                signer=self.world.parties["depositor"],
-                now=datetime.now(UTC),
-            )
-        )
-        request = self.office.wait_for(
-            "the request", lambda session: receipts.request_of_document(session, asked)
-        )
+        wanted = receipt_wanted(terms, document, profile=PROFILE)
+        borrower, keeper = self.office.at(BORROWER), self.office.at(KEEPER)
+        asked = borrower.post("/v1/receipt-requests", wanted)
+        said = self.office.confirmed(BORROWER, asked["act"])
+        request = said["IssueRequested"]["requestId"]
         self.narrator.proved(
             f"request {request} is on the ledger; it holds the document's hash, no name and no price"
         )
-        signer = self.world.parties["operator"]
-        self._when_witnessed(lambda session: receipts.issue(session, request, signer=signer))
-        self.receipt = self.office.wait_for(
-            "the receipt",
-            lambda session: receipts.receipt_covering(session, terms.fingerprints[0]),
-        )
+        issued = self._when_witnessed(lambda: keeper.post(f"/v1/receipt-requests/{request}/issue"))
+        self.receipt = int(self.office.confirmed(KEEPER, issued["act"])["ReceiptIssued"]["receiptId"])
         self.narrator.proved(
             f"receipt {self.receipt}: {terms.mass_kg:,} kg in {len(self.coils)} coils, each covered by a"
             " movement on a head that the bank has re-derived and witnessed"
         )
         self._refused(
-            "a second receipt over the same coil",
-            lambda session: receipts.request_issue(
-                session, terms, document, profile=PROFILE, signer=signer, now=datetime.now(UTC)
-            ),
+            "a second receipt over the same coil", lambda: borrower.post("/v1/receipt-requests", wanted)
         )
 
     def a_loan_is_agreed(self) -> None:
@@ -149,11 +125,11 @@ class Story:
         self.narrator.step("The borrower applies; two people at the bank approve")
         self.lending.quote_price(PRICE_AT_FIRST)
         self.lending.apply(self.receipt)
-        self._when_supported(self.lending.value)
+        self._as_soon_as("supported claims", self.lending.value, refusal="loans.claims_below_bar")
         self.narrator.proved(
             f"valued at {PRICE_AT_FIRST:,}.00 CNY/t from a signed file; every claim holds in full"
         )
-        self._refused_act("the maker as checker", lambda: self.lending.approve(MAKER))
+        self._refused("the maker as checker", lambda: self.lending.approve(MAKER))
         for approver in APPROVERS:
             self.lending.approve(approver)
         self.lending.sign()
@@ -172,117 +148,97 @@ class Story:
         self.narrator.proved("registered: filing and search are committed to")
         self.lending.accept(self.pledge)
         self.narrator.proved("accepted by two people: control is the bank's, title stays the borrower's")
-        self._refused(
-            "a second pledge of the receipt",
-            lambda session: pledges.endorse(
-                session,
-                (self.receipt,),
-                pledgee=self.world.party_id("bank"),
-                terms=bytes(32),
-                expires_at=datetime.now(UTC) + timedelta(hours=1),
-                signer=self.world.parties["depositor"],
-            ),
-        )
+        self._refused("a second pledge of the receipt", lambda: self.lending.endorse(self.receipt))
 
     def the_loan_is_paid_out(self) -> None:
         """Money moves only on the confirmed pledge, once, to the supplier."""
         self.narrator.step("The loan is paid out to the supplier")
         loan = self.lending.disburse()
-        self.narrator.proved(f"{_shown(PRINCIPAL)} settled on the rail in full; due on {loan.due_on}")
+        self.narrator.proved(f"{_shown(PRINCIPAL)} settled on the rail in full; due on {loan['due_on']}")
 
     def the_price_falls(self) -> None:
         """A month on, a signed lower price opens a margin call."""
         self.narrator.step(f"{DAY_OF_THE_FALL} days on, the price falls")
         self.business.advance(timedelta(days=DAY_OF_THE_FALL))
-        self._refused_act("a value at the month-old price", self.lending.price)
+        self._refused("a release quoted at the month-old price", self._quote_release)
         self.lending.quote_price(PRICE_FALLEN)
-        self.lending.margin()
+        self.lending.review()
         self.lending.wait_for_margin(MarginState.CALLED)
-        call = self.office.look(lambda session: calling.call(session, LOAN))
-        if call is None:
-            raise WrongState(loan_id=LOAN)
+        call = self.lending.margin()["call"]
         self.narrator.alarm(
-            f"margin call: {_yuan(call.cash_minor)} short at {PRICE_FALLEN:,}.00 CNY/t;"
-            f" to be cured by {call.cure_by}"
+            f"margin call: {_shown(_money(call['cash']))} short at {PRICE_FALLEN:,}.00 CNY/t;"
+            f" to be cured by {call['cure_by']}"
         )
 
     def a_part_is_repaid(self) -> None:
         """Paying exactly the shortfall cures the call."""
         self.narrator.step("The borrower repays a part")
-        call = self.office.look(lambda session: calling.call(session, LOAN))
-        if call is None:
-            raise WrongState(loan_id=LOAN)
-        amount = Money(call.cash_minor, "CNY")
+        amount = _money(self.lending.margin()["call"]["cash"])
         self.lending.pay(amount)
-        self.lending.margin()
+        self.lending.review()
         self.lending.wait_for_margin(MarginState.HEALTHY)
-        balances = self._balances()
         self.narrator.proved(
             f"{_shown(amount)} paid: interest and fee first, the rest on principal"
-            f" ({_yuan(balances.principal)} left); the call is cured"
+            f" ({_yuan(self.lending.loan()['owed']['principal'])} left); the call is cured"
         )
 
     def a_release_is_ordered(self) -> None:
         """Pay X, release Y: the bank receives what the rest cannot carry; two people open the gate."""
         self.narrator.step("One coil is paid free, and two people order its release")
-        coil = self.coils[0]
-        quote = self.lending.quote_release(self.receipt, coil.mass_kg)
+        quote = self._quote_release()
+        bank, operator = _money(quote["bank"]), _money(quote["operator"])
+        mass_kg = self.coils[0].mass_kg
         self.narrator.note(
-            f"pay {_shown(quote.price.bank)} to the bank and {_shown(quote.price.operator)} to the operator,"
-            f" release {coil.mass_kg:,} kg"
+            f"pay {_shown(bank)} to the bank and {_shown(operator)} to the operator, release {mass_kg:,} kg"
         )
-        self.lending.pay(quote.price.bank)
-        self.lending.pay_operator(quote)
-        self.order = self.lending.order_release(quote, self.receipt)
-        self.narrator.proved(
-            f"release order {self.order} is confirmed; the gate may open for {coil.mass_kg:,} kg"
-        )
+        self.lending.pay(bank)
+        self.lending.pay_operator(quote["id"])
+        self.order = self.lending.order_release(quote["id"], self.receipt)
+        self.narrator.proved(f"release order {self.order} is confirmed; the gate may open for {mass_kg:,} kg")
 
     def a_coil_leaves_in_order(self) -> None:
         """The ordered coil leaves: camera, scale and order agree, and the receipt shrinks."""
         self.narrator.step("The ordered coil leaves")
-        coil = self.coils[0]
+        coil, keeper = self.coils[0], self.office.at(KEEPER)
         with self.narrator.waiting(f"coil {coil.number} goes out"):
             self.gate.leave(coil)
             self._movement(MOVEMENT_OUT, coil)
-        piece, signer = coil.fingerprint(self.network_key), self.world.parties["operator"]
-        self._when_witnessed(lambda session: receipts.deliver(session, self.order, (piece,), signer=signer))
-        left = self.office.wait_for(
-            "the delivery",
-            lambda session: self._without(session, piece),
+        gone = {"fingerprints": [_hexed(coil.fingerprint(self.network_key))]}
+        delivered = self._when_witnessed(
+            lambda: keeper.post(f"/v1/release-orders/{self.order}/deliver", gone)
         )
+        self.office.confirmed(KEEPER, delivered["act"])
+        left = keeper.get(f"/v1/receipts/{self.receipt}")["remaining_kg"]
         self.narrator.proved(
             f"delivered: {left:,} kg stay under the receipt; the exit matched order, coil and weight"
         )
         if self._alerts():
-            raise WrongState(alerts=[each.id for each in self._alerts()])
+            raise WrongState(alerts=[each["id"] for each in self._alerts()])
 
     def a_coil_leaves_at_night(self) -> None:
         """A coil goes out past the camera with no order: the bank knows before any block confirms it."""
         self.narrator.step("At night a coil leaves without an order")
         self.gate.fall_dark()
         self.gate.slip_out(self.coils[1])
-        alert = self.office.wait_for("the alert", lambda _: next(iter(self._alerts()), None))
-        crossing = self.office.look(lambda session: evidence.statement(session, _statement(alert)))
-        late_ms = int(alert.opened_at.timestamp() * 1000) - crossing.seen_at_ms
-        self.narrator.alarm(f"unauthorised exit, {late_ms} ms after the picture: {_facts(alert.facts)}")
-        standing = self.office.look(lambda session: loans.standing(session, LOAN, at=self.office.moment()))
-        if not standing.freezes:
+        alert = self.office.wait_for("the alert", lambda: next(iter(self._alerts()), None))
+        crossing = self.office.at(MAKER).get(f"/v1/statements/{alert['statement']}")
+        opened = datetime.fromisoformat(alert["opened_at"])
+        late_ms = int(opened.timestamp() * 1000) - crossing["seen_at_ms"]
+        self.narrator.alarm(f"unauthorised exit, {late_ms} ms after the picture: {_facts(alert['facts'])}")
+        freezes = self.lending.loan()["freezes"]
+        if not freezes:
             raise WrongState(loan_id=LOAN)
-        self.narrator.proved(f"the loan is frozen for {', '.join(standing.freezes)}")
+        self.narrator.proved(f"the loan is frozen for {', '.join(freezes)}")
 
     def the_loan_is_repaid(self) -> None:
         """On the due day the borrower pays to the fen; no price and no answering chain is needed."""
-        loan = self.office.look(lambda session: loans.loan(session, LOAN))
         self.narrator.step("On the due day the borrower repays everything")
-        if loan.due_on is None:
-            raise WrongState(loan_id=LOAN)
-        self.business.advance(timedelta(days=(loan.due_on - self.office.moment().today).days))
-        owed = self._balances()
-        payoff = self.lending.payoff()
+        due_on = date.fromisoformat(self.lending.loan()["due_on"])
+        self.business.advance(timedelta(days=(due_on - self.office.moment().today).days))
+        owed, payoff = self.lending.loan()["owed"], self.lending.payoff()
         self.narrator.note(
-            f"principal {_yuan(owed.principal)}, interest {_yuan(owed.interest)},"
-            f" supervision fee {_yuan(owed.fee)}"
+            f"principal {_yuan(owed['principal'])}, interest {_yuan(owed['interest'])},"
+            f" supervision fee {_yuan(owed['fee'])}"
         )
         self.lending.pay(payoff)
         self.lending.wait_for_state(LoanState.REPAID)
@@ -297,17 +253,16 @@ class Story:
         self.narrator.proved("closed: the chain of the loan's events on the ledger is complete")
 
     def prove(self, bundle: Path) -> None:
-        """Write the proof bundle and verify it as an auditor would: by the file and a node."""
+        """Have an auditor fetch the proof bundle and verify it: by the file and a node."""
         self.narrator.step("An auditor verifies the proof bundle")
-        bank = self.office.bank
-        self.office.wait_for("every act on the ledger", lambda session: not chain.unconfirmed(session))
+        auditor, node = self.office.at(AUDITOR), self.office.bank.rpc.url
+        self.office.wait_for("every act on the ledger", lambda: not auditor.get("/v1/acts")["items"])
         self.narrator.proved("every act of the story is confirmed on the ledger")
         with self.narrator.waiting("the bundle is written"):
-            written = self.office.look(lambda session: write_bundle(session, bank.sources, LOAN, bundle))
-        self.narrator.note(
-            f"{bundle.name}: {written.bytes:,} bytes; tallystick verify {bundle} --rpc {bank.rpc.url}"
-        )
-        report = verify(bundle.read_bytes(), Rpc(bank.rpc.url))
+            bundle.write_bytes(auditor.fetch(f"/v1/loans/{LOAN}/bundle"))
+        size = bundle.stat().st_size
+        self.narrator.note(f"{bundle.name}: {size:,} bytes; tallystick verify {bundle} --rpc {node}")
+        report = verify(bundle.read_bytes(), Rpc(node))
         for finding in report.findings:
             self.narrator.console.print(f"    [dim]{finding.line()}[/dim]")
         if not report.verified:
@@ -315,60 +270,52 @@ class Story:
         self.narrator.proved(report.verdict())
 
     def _movement(self, kind: str, coil: Coil) -> Any:
-        piece = coil.fingerprint(self.network_key)
-        return self.office.wait_for(
-            f"{kind} of coil {coil.number}",
-            lambda session: movement_of(session, name32(SITE), kind, piece),
-        )
+        asked = {"kind": kind, "piece": _hexed(coil.fingerprint(self.network_key))}
 
-    def _when_witnessed(self, act: Callable[[Session], object]) -> None:
+        def seen() -> Any:
+            return next(
+                iter(self.office.at(KEEPER).get(f"/v1/sites/{SITE}/movements", **asked)["items"]), None
+            )
+
+        return self.office.wait_for(f"{kind} of coil {coil.number}", seen)
+
+    def _quote_release(self) -> dict[str, Any]:
+        return self.lending.quote_release(self.receipt, self.coils[0].mass_kg)
+
+    def _when_witnessed(self, act: Callable[[], T]) -> T:
         """Take an act as soon as the evidence that it needs lies under a witnessed head."""
-        self._as_soon_as("a witnessed head", lambda: self.office.do(act), code="evidence.not_yet_witnessed")
+        return self._as_soon_as("a witnessed head", act, refusal="evidence.not_yet_witnessed")
 
-    def _when_supported(self, act: Callable[[], object]) -> None:
-        """Take an act as soon as the mirror has derived the heads that the claims rest on."""
-        self._as_soon_as("supported claims", act, code="loans.claims_below_bar")
-
-    def _as_soon_as(self, what: str, act: Callable[[], object], *, code: str) -> None:
-        def tried(_: Session) -> bool:
+    def _as_soon_as(self, what: str, act: Callable[[], T], *, refusal: str) -> T:
+        def tried() -> tuple[T] | None:
             try:
-                act()
-            except TallystickError as refusal:
-                if refusal.code != code:
+                return (act(),)
+            except ApiRefused as refused:
+                if refused.refusal != refusal:
                     raise
-                return False
-            return True
+                return None
 
-        self.office.wait_for(what, tried)
+        return self.office.wait_for(what, tried)[0]
 
-    def _refused(self, what: str, act: Callable[[Session], object]) -> None:
-        self._refused_act(what, lambda: self.office.do(act))
-
-    def _refused_act(self, what: str, act: Callable[[], object]) -> None:
+    def _refused(self, what: str, act: Callable[[], object]) -> None:
         try:
             act()
-        except TallystickError as refusal:
-            self.narrator.refused(f"{what} is refused: {refusal.code}")
+        except ApiRefused as refused:
+            self.narrator.refused(f"{what} is refused: {refused.refusal}")
             return
         raise NotRefused(what=what)
 
-    def _without(self, session: Session, piece: bytes) -> int | None:
-        found = receipts.receipt(session, self.receipt)
-        return None if piece in found.fingerprints else found.remaining_kg
-
-    def _alerts(self) -> list[Alert]:
-        found = self.office.look(alerts.standing_alerts)
-        return [each for each in found if each.kind is AlertKind.UNAUTHORISED_EXIT]
-
-    def _balances(self) -> Any:
-        at = self.office.moment()
-        return self.office.look(lambda session: loans.standing(session, LOAN, at=at)).balances
+    def _alerts(self) -> list[dict[str, Any]]:
+        found = self.office.at(MAKER).get("/v1/alerts", state="open")["items"]
+        return [each for each in found if each["kind"] == AlertKind.UNAUTHORISED_EXIT]
 
 
-def _statement(alert: Alert) -> bytes:
-    if alert.statement is None:
-        raise WrongState(alert=alert.id)
-    return alert.statement
+def _hexed(value: bytes) -> str:
+    return "0x" + value.hex()
+
+
+def _money(amount: dict[str, Any]) -> Money:
+    return Money(amount["amount_minor"], amount["currency"])
 
 
 def _shown(amount: Money) -> str:

@@ -81,6 +81,12 @@ class Process:
         self.popen.stdin.write(json.dumps(command) + "\n")
         self.popen.stdin.flush()
 
+    def tell(self, line: str) -> None:
+        """Write a line to a part that reads its standard input to the end."""
+        assert self.popen.stdin is not None  # noqa: S101 - opened as a pipe above
+        self.popen.stdin.write(line + "\n")
+        self.popen.stdin.close()
+
     def wait_for(self, wanted: Callable[[Line], bool], *, within_s: float) -> Line:
         """The next line that is `wanted`; lines before it are passed over.
 

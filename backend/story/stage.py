@@ -5,6 +5,7 @@ Every part is a program that users would run as well; its settings alone tell it
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,25 +16,23 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
-from sqlmodel import Session
 
 from backend.app.bank import Bank
 from backend.clock import OffsetFileClock
 from backend.errors import Invalid
-from backend.parties import actions as parties
-from backend.parties.rules import Particulars
-from backend.payments.sandbox import SandboxRail
 from backend.settings import Settings
 from backend.story.gate import Gate
 from backend.story.lending import Lending, product_for
 from backend.story.narrator import Narrator
 from backend.story.office import Office
 from backend.story.parts import READY_WITHIN_S, Broker, Embedded, Parts, free_port
+from backend.story.people import Admission
 from backend.story.play import Story
 from backend.story.processes import Process, Processes
 from backend.story.world import (
     BRIDGE,
     CAMERA,
+    FIRST,
     FUSION,
     SCALE,
     SITE,
@@ -94,34 +93,35 @@ def stage(folder: Path, view: GateView, narrator: Narrator, parts: Parts | None 
         narrator.proved("four contracts deployed; four parties, a site and three devices enrolled")
         broker = parts.broker(processes, world)
         settings = _settings(world, url, parts.database(world), broker)
-        bank_process, api_process = _start_bank(processes, settings)
+        password = secrets.token_urlsafe(18)
+        api = _start_bank(processes, settings, password)
         scene = _start_scene(processes, world, view)
         bridge = _start_bridge(processes, world, settings, broker, view)
         scale = _start_scale(processes, world, settings, broker)
-        for process in (bank_process, api_process, bridge):
+        for process in (processes.named("bank"), bridge):
             process.wait_for(lambda _: True, within_s=READY_WITHIN_S)
-        narrator.proved("broker, bridge with camera and scale, and the bank's own process are up")
-        bank = Bank.open(settings)
-        office = Office(bank, processes)
-        lending = Lending(
-            office,
-            world,
-            SandboxRail(settings.rail_file(), bank.today),
-            Ed25519PrivateKey.generate(),
-            product_for(tagged=view.is_rendered),
-        )
-        _introduce(office, world)
-        lending.open_for_business()
-        yield Story(
-            narrator=narrator,
-            world=world,
-            office=office,
-            gate=Gate(scene, scale, _advices(world)),
-            lending=lending,
-            business=OffsetFileClock(_clock_file(world)),
-            network_key=bytes.fromhex(world.fingerprint_key),
-        )
-        bank.engine.dispose()
+        at = str(api.wait_for(lambda line: "api" in line, within_s=READY_WITHIN_S)["api"])
+        narrator.proved(f"broker, bridge with camera and scale, the bank's worker and its API at {at} are up")
+        with narrator.waiting("the bank's administrator lets everybody in"):
+            people = Admission(at, world, password).admit_everybody()
+        narrator.proved(f"{len(people)} people have signed in, each with a password of their own")
+        office = Office(Bank.open(settings), processes, people)
+        try:
+            tagged = view.is_rendered
+            lending = Lending(office, world, Ed25519PrivateKey.generate(), product_for(tagged=tagged))
+            _introduce(office, world)
+            lending.open_for_business()
+            yield Story(
+                narrator=narrator,
+                world=world,
+                office=office,
+                gate=Gate(scene, scale, _advices(world)),
+                lending=lending,
+                business=OffsetFileClock(_clock_file(world)),
+                network_key=bytes.fromhex(world.fingerprint_key),
+            )
+        finally:
+            office.close()
 
 
 def _settings(world: World, url: str, database: str, broker: Broker) -> Settings:
@@ -143,19 +143,23 @@ def _settings(world: World, url: str, database: str, broker: Broker) -> Settings
     return Settings.model_validate(told)
 
 
-def _start_bank(processes: Processes, settings: Settings) -> tuple[Process, Process]:
-    """The worker and one API beside it, on a database that has been brought to its form."""
+def _start_bank(processes: Processes, settings: Settings, password: str) -> Process:
+    """Bring the database to its form, set the bank up, and start its worker and an API; the API."""
     told = {
-        f"TALLYSTICK_{name.upper()}": _as_told(value)
+        f"TALLYSTICK_{name.upper()}": as_told(value)
         for name, value in settings.model_dump(exclude_unset=True).items()
     }
-    migrate = processes.start("migrate", "backend.cli", "migrate", environment=told)
-    processes.finish(migrate, within_s=READY_WITHIN_S)
-    bank = processes.start("bank", "backend.cli", "serve", environment=told)
-    return bank, processes.start("api", "backend.cli", "api", "--port", str(free_port()), environment=told)
+    processes.finish(
+        processes.start("migrate", "backend.cli", "migrate", environment=told), within_s=READY_WITHIN_S
+    )
+    setting_up = processes.start("setup", "backend.cli", "setup", "--person", FIRST, environment=told)
+    setting_up.tell(password)
+    processes.finish(setting_up, within_s=READY_WITHIN_S)
+    processes.start("bank", "backend.cli", "serve", environment=told)
+    return processes.start("api", "backend.cli", "api", "--port", str(free_port()), environment=told)
 
 
-def _as_told(value: object) -> str:
+def as_told(value: object) -> str:
     """A setting as an environment variable holds it."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
@@ -239,18 +243,18 @@ def _written(world: World, name: str, config: dict[str, object]) -> str:
 
 def _introduce(office: Office, world: World) -> None:
     """Enter the parties in the bank's own register, as soon as the ledger's events are confirmed."""
-    for role in world.parties:
-        party, particulars = world.party_id(role), world.particulars[role]
-        office.wait_for(f"the {role}'s enrolment", partial(_party, party=party))
-        office.do(partial(_name_party, party=party, role=role, particulars=particulars))
-
-
-def _party(session: Session, *, party: bytes) -> object:
-    return parties.party(session, party)
-
-
-def _name_party(session: Session, *, party: bytes, role: str, particulars: Particulars) -> None:
-    parties.name_party(session, party, role, particulars)
+    registrar = office.at(FIRST)
+    for role, party in world.parties.items():
+        known = world.particulars[role]
+        named = {
+            "name": role,
+            "legal_name": known.legal_name,
+            "address": known.address,
+            "registration": known.registration,
+            "salt": known.salt,
+        }
+        office.wait_for(f"the {role}'s enrolment", partial(registrar.get, f"/v1/parties/{party}"))
+        registrar.post(f"/v1/parties/{party}/name", named)
 
 
 def _frames(world: World) -> Path:

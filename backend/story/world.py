@@ -39,17 +39,35 @@ DEVICES: Final = {
 }
 """Device → who holds it, and who ordered it put there: camera and scale share neither."""
 COLLATERAL: Final = ("collateral-1", "collateral-2")
-PEOPLE: Final = {
-    "credit-officer": ("credit_officer", "approver"),
-    "approver-1": ("approver",),
-    "approver-2": ("approver",),
-    **dict.fromkeys(COLLATERAL, ("collateral_officer",)),
-    "payment-officer": ("payment_officer",),
+FIRST: Final = "administrator-1"
+"""Whom the installation is set up with; this person lets all others in."""
+BORROWER: Final = "borrower-1"
+KEEPER: Final = "keeper-1"
+AUDITOR: Final = "auditor-1"
+PEOPLE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "bank": {
+        "credit-officer-1": ("credit_officer", "approver"),
+        "credit-officer-2": ("credit_officer",),
+        "approver-1": ("approver",),
+        "approver-2": ("approver",),
+        **dict.fromkeys(COLLATERAL, ("collateral_officer",)),
+        "payment-officer-1": ("payment_officer",),
+        AUDITOR: ("auditor",),
+    },
+    "operator": {KEEPER: ("warehouse_keeper",)},
+    "depositor": {BORROWER: ("borrower",)},
 }
-"""The bank's people in the story, with their roles; two of them sign for the bank on the ledger."""
+"""Party → its people in the story, with their roles; two of the bank's sign for it on the ledger."""
+KINDS: Final = {"operator": "warehouse_operator", "depositor": "borrower", "supervisor": "supervisor"}
+"""Party → what it is to the bank."""
 GOVERNORS: Final = ("deployer", "enroller", "guardian", "governance")
 YEAR_S: Final = 365 * 24 * 3600
 MAX_AGE_BLOCKS: Final = 3_600
+
+
+def signer_of(person: str) -> str:
+    """The keystore's name of a person's key, as the bank gives it to whom it admits."""
+    return f"person.{person}"
 
 
 class EnrolmentFailed(WrongState):
@@ -104,7 +122,8 @@ def make_world(folder: Path) -> World:
         )
         for role in CAPACITIES
     }
-    keys.ensure([*GOVERNORS, *parties.values(), *PEOPLE, BRIDGE, WITNESS, CAMERA, SCALE, FUSION])
+    devices = (CAMERA, SCALE, FUSION)
+    keys.ensure([*GOVERNORS, *parties.values(), *map(signer_of, COLLATERAL), BRIDGE, WITNESS, *devices])
     return World(folder, keys, password, parties, particulars, secrets.token_hex(32))
 
 
@@ -154,7 +173,7 @@ class Registrar:
             for role, capacities in CAPACITIES.items()
         ]
         people = [
-            ("enrolPerson", {"party": world.party_id("bank"), "person": keys.address(name)})
+            ("enrolPerson", {"party": world.party_id("bank"), "person": keys.address(signer_of(name))})
             for name in COLLATERAL
         ]
         site = (

@@ -35,13 +35,6 @@ class BodyTooLarge(TallystickError):
     status = 413
 
 
-class NestedTooDeeply(HTTPException):
-    """The JSON of the request is nested more deeply than anything that this takes."""
-
-    def __init__(self) -> None:
-        super().__init__(HTTPStatus.UNPROCESSABLE_ENTITY, f"nested more than {DEEPEST} deep")
-
-
 class Nesting:
     """How deep the JSON goes that comes in pieces; counts brackets outside strings."""
 
@@ -135,7 +128,7 @@ def _bounded(receive: Receive, *, is_json: bool) -> Callable[[], Any]:
     """Receive no more than the largest body; what is behind it is cut off as if the client had left.
 
     Raises:
-        NestedTooDeeply: JSON within JSON within JSON: a parser that recurses would end the process.
+        HTTPException: JSON within JSON within JSON: a parser that recurses would end the process.
     """
     taken, nesting = 0, Nesting()
 
@@ -145,7 +138,7 @@ def _bounded(receive: Receive, *, is_json: bool) -> Callable[[], Any]:
         body = message.get("body", b"")
         taken += len(body)
         if is_json and not nesting.bears(body):
-            raise NestedTooDeeply
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"nested more than {DEEPEST} deep")
         return message if taken <= LARGEST_BODY else {"type": "http.disconnect"}
 
     return counted

@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from sqlalchemy import Engine
 from sqlmodel import select
 
@@ -20,6 +22,14 @@ from backend.loans.actions import reading as loans
 from backend.loans.rules.facts import FactKind
 from backend.loans.rules.life import LoanState
 from backend.story.lending import LOAN, PRINCIPAL
+from backend.story.narrator import Narrator
+from backend.story.stage import GateView, stage
+from backend.story.world import BRIDGE, SCALE, SITE
+from iot_bridge.mosquitto import Site
+from tests.support.anvil import AnvilProcess
+from tests.support.mosquitto import mosquitto_broker
+from tests.support.outside import Outside
+from tests.support.postgres import Postgres
 
 TOLD_WITHIN_S = 280
 REFERENCE = os.environ.get("TALLYSTICK_REFERENCE")
@@ -27,8 +37,16 @@ CLIPS = [] if REFERENCE is None else [Path(REFERENCE) / "video" / "intel_car-det
 """Clips that are not part of the project; without them the story is told on the rendered yard alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A story that was played to its end: its folder, and where its bank's database is."""
+
+    folder: Path
+    database: str
+
+
 def play(folder: Path, *gate: str) -> Path:
-    """Play the story in a folder; the folder."""
+    """Play the story in a folder as the command does; the folder."""
     command = [sys.executable, "-m", "backend.cli", "demo", "--play-once", "--folder", str(folder), *gate]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=TOLD_WITHIN_S, env=dict(os.environ), check=False
@@ -37,24 +55,45 @@ def play(folder: Path, *gate: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a story that was played to its end."""
-    return play(tmp_path_factory.mktemp("story") / "demo")
+def play_outside(folder: Path, postgres: Postgres) -> str:
+    """Play the story on a node, a database and a broker that are not ours; the database's URL."""
+    anvil = AnvilProcess(block_time_s=1)
+    with mosquitto_broker([Site(SITE, BRIDGE, (SCALE,))]) as broker:
+        anvil.start()
+        outside = Outside(anvil, postgres, broker.broker())
+        try:
+            with (
+                (folder.parent / "told.txt").open("w", encoding="utf-8") as said,
+                stage(folder, GateView(), Narrator(console=Console(file=said)), outside) as story,
+            ):
+                story.play()
+                story.prove(folder / "bundle.zip")
+                return story.office.bank.settings.database()
+        finally:
+            anvil.stop()
+
+
+@pytest.fixture(scope="module", params=["embedded", "outside"])
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """The story, played once on each column."""
+    folder = tmp_path_factory.mktemp("story") / "demo"
+    if request.param == "outside":
+        return Told(folder, play_outside(folder, request.getfixturevalue("postgres")))
+    return Told(play(folder), f"sqlite:///{folder / 'bank' / 'bank.sqlite'}")
 
 
 @pytest.fixture
-def book(told: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{told / 'bank' / 'bank.sqlite'}")
+def book(told: Told) -> Iterator[Engine]:
+    engine = open_database(told.database)
     yield engine
     engine.dispose()
 
 
 @pytest.mark.timeout(TOLD_WITHIN_S + 20)
-def test_the_story_closes_its_loan_and_its_bundle_verifies(told: Path, book: Engine) -> None:
+def test_the_story_closes_its_loan_and_its_bundle_verifies(told: Told, book: Engine) -> None:
     with reading(book) as session:
         assert loans.loan(session, LOAN).state is LoanState.CLOSED
-    assert (told / "bundle.zip").stat().st_size > 0
+    assert (told.folder / "bundle.zip").stat().st_size > 0
 
 
 def test_every_act_of_the_story_is_confirmed_on_the_ledger(book: Engine) -> None:

@@ -26,10 +26,11 @@ NOT_THERE: Final = frozenset(
         "/v1/loans/{loan_id}/payoff",
         "/v1/media/{sha256}",
         "/v1/payments/{payment}",
+        "/v1/prices/{commodity}/{grade}",
         "/v1/release-quotes/{quote}",
     }
 )
-"""What only a loan that was paid out has, and a still, which no statement here rests on."""
+"""What only a loan that was paid out has, a still, which no statement here rests on, and a signed price."""
 
 
 @dataclass
