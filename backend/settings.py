@@ -71,6 +71,25 @@ class Settings(BaseSettings):
     exit_match_s: int = Field(default=600, ge=1, le=600)
     """How long an ordered exit may wait for tag and weight before it counts as unauthorised."""
 
+    smtp_host: str = ""
+    """The server that takes the bank's mail; nobody is written to when empty."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    """The mail server's port."""
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    """How the way to the mail server is protected."""
+    smtp_user: str = ""
+    """The bank's name at the mail server; empty where it asks for none."""
+    smtp_password: SecretStr = SecretStr("")
+    """Goes with the name at the mail server."""
+    smtp_from: str = ""
+    """Whom mails come from; needed where there is a mail server."""
+    alert_recipients: list[str] = Field(default_factory=list)
+    """Who is written to when an alert or a margin call opens, as JSON `["desk@bank.example"]`."""
+    webhooks_loopback: bool = False
+    """Whether webhooks may lead to this machine itself, also without TLS; for trying them."""
+    webhooks_private: bool = False
+    """Whether webhooks may lead into private networks."""
+
     @classmethod
     def from_environment(cls) -> Self:
         """The settings that the process was started with.
@@ -86,6 +105,9 @@ class Settings(BaseSettings):
         secret = self.keystore_password.get_secret_value()
         if not secret or secret.lower() in EXAMPLES:
             message = "keystore_password is an example value"
+            raise ValueError(message)
+        if self.smtp_host and "@" not in self.smtp_from:
+            message = "smtp_from is needed with smtp_host"
             raise ValueError(message)
         return self
 

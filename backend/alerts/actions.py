@@ -38,6 +38,9 @@ from backend.alerts.tables import (
 from backend.db import from_hex, to_hex
 from backend.evidence.rules import Finding, Observed
 from backend.evidence.support import departure_resting_on
+from backend.notices.actions import announce
+from backend.notices.rules import NoticeKind
+from backend.parties.words import name
 from backend.receipts import actions as receipts
 from iot_bridge.evidence.statement import name_of
 
@@ -185,6 +188,7 @@ class Watch:
         frozen = receipts.live_receipts_at(session, row.site) if alert.kind in FREEZING else []
         for receipt_id in frozen:
             self.freeze(session, receipt_id, alert)
+        _announce(session, NoticeKind.ALERT_OPENED, row, {**row.facts, "receipts": frozen}, row.opened_at)
         log.warning("alert_opened", id=alert.id, kind=alert.kind.value, receipts=frozen, **_plain(row.facts))
         return alert
 
@@ -206,7 +210,13 @@ def close_alert(session: Session, alert_id: int, *, by: str, closing: str, now: 
         raise AlertClosed(alert=alert_id, closed_by=row.closed_by)
     row.closed_at, row.closed_by, row.closing = now, by, closing
     session.flush()
+    _announce(session, NoticeKind.ALERT_CLOSED, row, {"closed_by": by, "closing": closing}, now)
     return alert_of(row)
+
+
+def _announce(session: Session, kind: NoticeKind, row: AlertRow, facts: dict[str, Any], at: datetime) -> None:
+    stated = {"alert": row.id, "alert_kind": row.kind, "site": name(row.site)}
+    announce(session, kind, organisation=None, subject=f"alert/{row.id}", facts=facts | stated, at=at)
 
 
 def _subject(row: ExitRow) -> str:

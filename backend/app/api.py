@@ -22,6 +22,10 @@ from backend.evidence import routes as evidence
 from backend.loans import product_routes, reading_routes
 from backend.loans import routes as loans
 from backend.margin import routes as margin
+from backend.notices import routes as notices
+from backend.notices.rules import UrlPolicy
+from backend.notices.sealing import SecretBox
+from backend.notices.streaming import Tide
 from backend.parties import routes as parties
 from backend.payments import routes as payments
 from backend.payments.rules import Rail
@@ -55,6 +59,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     acts.router,
     admission.router,
     approvals.router,
+    notices.router,
 )
 SIGNING_IN: Final = ("POST", "/v1/sessions")
 """Whoever reads must be able to sign in, and an approver of the reconciliation reads first."""
@@ -112,4 +117,7 @@ def ports_of(bank: Bank) -> Ports:
     ports.offer(EvidenceStore, bank.sources.store)
     ports.offer(Rail, bank.rail)
     ports.offer(DocumentStore, DocumentStore(bank.settings.documents()))
+    ports.offer(SecretBox, bank.webhook_secrets)
+    ports.offer(UrlPolicy, bank.webhook_policy)
+    ports.offer(Tide, Tide(bank.engine))
     return ports

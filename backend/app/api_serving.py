@@ -2,6 +2,7 @@
 
 import json
 import socket
+from types import FrameType
 
 import uvicorn
 
@@ -10,6 +11,7 @@ from backend.app.bank import Bank
 from backend.app.logs import log_as_json
 from backend.errors import Unavailable
 from backend.migrations import require_current
+from backend.notices.streaming import Tide
 from backend.settings import Settings
 
 
@@ -36,11 +38,26 @@ def serve_api(settings: Settings, *, host: str, port: int) -> None:
     require_current(bank.engine)
     listening = listen(host, port)
     bound_host, bound_port = listening.getsockname()[:2]
+    app = create_api(bank)
+    tide: Tide = app.state.ports.of(Tide)
     config = uvicorn.Config(
-        create_api(bank), log_config=None, access_log=False, timeout_graceful_shutdown=10, server_header=False
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=10, server_header=False
     )
     print(json.dumps({"api": f"http://{bound_host}:{bound_port}"}), flush=True)  # noqa: T201 - the line others wait for
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, tide).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of events as soon as it is told to end; they would hold it up otherwise."""
+
+    def __init__(self, config: uvicorn.Config, tide: Tide) -> None:
+        super().__init__(config)
+        self._tide = tide
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop taking requests, and let streams end."""
+        self._tide.end()
+        super().handle_exit(sig, frame)
 
 
 def listen(host: str, port: int) -> socket.socket:

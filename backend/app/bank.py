@@ -19,6 +19,10 @@ from backend.evidence.rules import Beacon
 from backend.loans.actions import pledging
 from backend.loans.actions.desk import Desk
 from backend.loans.actions.goods import GoodsOnRecord
+from backend.notices.posting import Mailer, MailSettings, Poster
+from backend.notices.rules import UrlPolicy
+from backend.notices.sealing import SecretBox
+from backend.notices.worker import Courier
 from backend.parties.two_persons import SigningDesk
 from backend.payments.rules import Rail
 from backend.payments.sandbox import SandboxRail
@@ -158,6 +162,37 @@ class Bank:
         """The watch over exits, which freezes the loans that rest on goods of the site."""
         within = timedelta(seconds=self.settings.exit_match_s)
         return Watch(freeze=self._freeze, match_within=within, gates=self.settings.gates)
+
+    @property
+    def webhook_secrets(self) -> SecretBox:
+        """What seals the secrets of webhooks."""
+        return SecretBox(self.settings.keystore_password.get_secret_value(), self.settings.bank)
+
+    @property
+    def webhook_policy(self) -> UrlPolicy:
+        """Where webhooks may lead."""
+        return UrlPolicy(self.settings.webhooks_loopback, self.settings.webhooks_private)
+
+    def courier(self) -> Courier:
+        """What delivers notices."""
+        settings = self.settings
+        mail = MailSettings(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            sender=settings.smtp_from,
+            security=settings.smtp_security,
+            user=settings.smtp_user,
+            password=settings.smtp_password.get_secret_value(),
+        )
+        return Courier(
+            engine=self.engine,
+            wall=self.wall,
+            box=self.webhook_secrets,
+            poster=Poster(f"urn:tallystick:{settings.bank}", self.webhook_policy),
+            bank=settings.bank,
+            mailer=Mailer(mail) if settings.smtp_host else None,
+            recipients=tuple(settings.alert_recipients),
+        )
 
     @property
     def rail(self) -> Rail:

@@ -7,16 +7,20 @@ from sqlmodel import Session
 
 from backend.app.bank import Bank
 from backend.chain.follower import Projector
+from backend.chain.rules import Act
 from backend.errors import TallystickError
 from backend.evidence.intake import Reactions
 from backend.evidence.rules import Finding, Taken
 from backend.loans.actions import reading as loans
 from backend.margin.actions import calling
 from backend.margin.actions.following import Following
+from backend.notices.actions import announce
+from backend.notices.rules import NoticeKind
 from backend.parties import projection as parties
 from backend.payments.actions import TakenLine
 from backend.pledges import projection as pledges
 from backend.receipts import actions as receiving
+from backend.receipts import announcing
 from backend.receipts import projection as receipts
 
 log = structlog.get_logger(__name__)
@@ -36,7 +40,14 @@ class BankReactions:
         """In this order for each confirmed event: projections first, then what loans make of it."""
         bank = self.bank
         following = Following(bank.desk, bank.business, bank.settings.business_zone)
-        return [parties.project, receipts.project, pledges.project, bank.mirror.project, following.project]
+        return [
+            parties.project,
+            receipts.project,
+            pledges.project,
+            bank.mirror.project,
+            following.project,
+            announcing.project,
+        ]
 
     def intake(self) -> Reactions:
         """What follows in the unit of work that takes a statement."""
@@ -58,6 +69,17 @@ class BankReactions:
         """Test a loan's cover again once money was booked to it."""
         if taken.loan_id is not None:
             self._review(session, taken.loan_id)
+
+    def on_refused(self, session: Session, act: Act) -> None:
+        """Announce to the bank that the ledger refuses an act."""
+        announce(
+            session,
+            NoticeKind.ACT_REFUSED,
+            organisation=None,
+            subject=f"act/{act.key}",
+            facts={"function": act.function, "refusal": act.refusal, "facts": act.refusal_facts},
+            at=self.bank.wall.now(),
+        )
 
     def review_live(self, session: Session) -> None:
         """Test every loan that owes."""

@@ -49,6 +49,12 @@ class EarStopped(Unavailable):
     code = "app.ear_stopped"
 
 
+class CourierStopped(Unavailable):
+    """Notices could not be delivered for a reason that nobody foresaw, so the bank stopped and says so."""
+
+    code = "app.courier_stopped"
+
+
 class Service:
     """Everything that runs for one bank; `step` takes each part's next step once."""
 
@@ -66,12 +72,20 @@ class Service:
         self._node_trouble: str | None = None
         book, chain_id = bank.settings.data / "outgoing.sqlite", bank.deployment.chain_id
         sender, addresses = Sender(bank.rpc, book, chain_id=chain_id), bank.deployment.addresses
-        self._outbox = Outbox(bank.engine, bank.rpc, sender, keys=bank.keys, addresses=addresses)
+        self._outbox = Outbox(
+            bank.engine,
+            bank.rpc,
+            sender,
+            keys=bank.keys,
+            addresses=addresses,
+            on_refused=self._reactions.on_refused,
+        )
         self._payments = PaymentWorker(bank.engine, bank.rail, bank.desk, (self._reactions.on_line,))
         self.intake = Intake(
             bank.engine, bank.domain, bank.witness_key(), bank.wall, self._reactions.intake()
         )
         self.ear = Subscriber(self._broker(), self.intake.receive)
+        self.courier = bank.courier()
 
     def start(self) -> None:
         """Catch up with the ledger if it answers, then listen; a broker that is away is waited for meanwhile.
@@ -88,22 +102,27 @@ class Service:
             self.ear.require_listening(EAR_PATIENCE_S)
         except BrokerUnavailable as away:
             log.warning("started_without_broker", code=away.code, **away.facts)
+        self.courier.start()
 
     def stop(self) -> None:
         """Stop listening; what is decided and not carried out waits in the database."""
         self.ear.stop()
+        self.courier.stop()
 
     def step(self) -> None:
         """Each part's next step. A silent node or database is waited for; a broken promise is not.
 
         Raises:
             EarStopped: a statement could not be committed.
+            CourierStopped: notices cannot be delivered any more.
             ReorganisedBelowFinality: the ledger took back what it had called final.
             AnotherChain: or `DeploymentDiffers`: a node that was away came back with another ledger.
             MirrorsDisagree: two programs derive different roots from the bank's own bytes.
         """
         if self.ear.failure is not None:
             raise EarStopped(why=str(self.ear.failure)) from self.ear.failure
+        if self.courier.failure is not None:
+            raise CourierStopped(why=str(self.courier.failure)) from self.courier.failure
         try:
             self._step()
         except DatabaseUnavailable as trouble:

@@ -6,15 +6,15 @@
 4. An act is confirmed when the follower has projected its events, and refused when it failed in such a block.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import structlog
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from backend.chain.rules import ActState
-from backend.chain.tables import ActRow, acts_in, has_logs_of, projected_to
+from backend.chain.rules import Act, ActState
+from backend.chain.tables import ActRow, act_of, acts_in, has_logs_of, projected_to
 from backend.db import carry_out, reading
 from contracts.errors import LedgerError
 from contracts.rpc import NodeRefused, NodeUnavailable, Reverted, Rpc
@@ -36,6 +36,10 @@ class Keys(Protocol):
         ...
 
 
+Refused = Callable[[Session, Act], None]
+"""What follows, in the same transaction, from the ledger's refusal of an act."""
+
+
 class Outbox:
     """One worker on one database; several would be harmless, since the sender's keys are unique."""
 
@@ -48,6 +52,7 @@ class Outbox:
         keys: Keys,
         addresses: Mapping[str, str],
         stuck_after_s: float = STUCK_AFTER_S,
+        on_refused: Refused = lambda _session, _act: None,
     ) -> None:
         self._engine = engine
         self._rpc = rpc
@@ -55,6 +60,7 @@ class Outbox:
         self._keys = keys
         self._addresses = addresses
         self._stuck_after_s = stuck_after_s
+        self._on_refused = on_refused
         self._said: dict[str, str] = {}
 
     def step(self) -> int:
@@ -154,6 +160,9 @@ class Outbox:
             held.state = state.value
             for name, value in changes.items():
                 setattr(held, name, value)
+            if state is ActState.REFUSED:
+                session.flush()
+                self._on_refused(session, act_of(session, held.key))
 
         carry_out(self._engine, move)
 

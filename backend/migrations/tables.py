@@ -14,6 +14,7 @@ import backend.identity.tables
 import backend.loans.tables.book
 import backend.loans.tables.loan
 import backend.margin.tables
+import backend.notices.tables
 import backend.parties.tables
 import backend.payments.tables
 import backend.pledges.tables

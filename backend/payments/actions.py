@@ -13,6 +13,9 @@ from backend.loans.actions.acts import owed_on
 from backend.loans.actions.booking import Booked
 from backend.loans.actions.desk import Desk
 from backend.loans.rules.loan import LoanUnknown, Payee
+from backend.notices.actions import announce
+from backend.notices.rules import NoticeKind
+from backend.parties.words import name
 from backend.payments.rules import (
     CreditTooSmall,
     Direction,
@@ -141,11 +144,13 @@ def settle(
     if outcome.state is OutcomeState.REJECTED:
         row.state = IntentState.REJECTED.value
         session.flush()
+        _announce(session, NoticeKind.PAYMENT_REJECTED, row, at)
         return intent_of(session, end_to_end_id)
     if outcome.on is None:
         raise PaymentUnknown(end_to_end_id=end_to_end_id, reason="settled without a value date")
     row.state, row.settled_on = IntentState.SETTLED.value, outcome.on
     session.flush()
+    _announce(session, NoticeKind.PAYMENT_SETTLED, row, at)
     amount = Money(row.amount_minor, row.currency)
     if row.kind == IntentKind.DISBURSEMENT:
         booking.record_disbursed(
@@ -156,6 +161,22 @@ def settle(
             session, desk, row.loan_id, payment=end_to_end_id, amount=amount, on=outcome.on, at=at
         )
     return intent_of(session, end_to_end_id)
+
+
+def _announce(session: Session, kind: NoticeKind, row: PaymentIntentRow, at: Moment) -> None:
+    announce(
+        session,
+        kind,
+        organisation=name(reading.loan(session, row.loan_id).borrower),
+        subject=f"payment/{row.end_to_end_id}",
+        facts={
+            "loan": row.loan_id,
+            "payment_kind": row.kind,
+            "amount_minor": row.amount_minor,
+            "currency": row.currency,
+        },
+        at=at.now,
+    )
 
 
 def newest_line(session: Session, rail: str) -> int:

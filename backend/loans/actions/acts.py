@@ -12,6 +12,9 @@ from backend.loans.rules.life import Act, Actor, Holds, LoanState, Who, require_
 from backend.loans.rules.loan import Loan
 from backend.loans.tables.book import facts_of
 from backend.loans.tables.loan import LoanActRow, loan_of, loan_row, next_act_number
+from backend.notices.actions import announce
+from backend.notices.rules import NoticeKind
+from backend.parties.words import name
 
 RAIL: Final = Actor("rail", frozenset({Who.RAIL}))
 LEDGER: Final = Actor("ledger", frozenset({Who.LEDGER}))
@@ -81,4 +84,12 @@ def take(
     )
     loan_row(session, loan_id).state = row.next.value
     session.flush()
+    announce(
+        session,
+        NoticeKind.LOAN_STATE_CHANGED,
+        organisation=name(loan.borrower),
+        subject=f"loan/{loan_id}",
+        facts={"loan": loan_id, "act": act.value, "before": row.state.value, "after": row.next.value},
+        at=at.now,
+    )
     return loan_of(session, loan_id)

@@ -31,6 +31,9 @@ from backend.margin.tables import (
     open_call,
     state_of,
 )
+from backend.notices.actions import announce
+from backend.notices.rules import NoticeKind
+from backend.parties.words import name
 from backend.units import BPS, KG_PER_TONNE, Money
 from backend.valuation.rules.value import advance_rate
 
@@ -164,7 +167,7 @@ def open_enforcement(
         "agreement": [agreement.by, agreement.reference],
     }
     loan = take(session, loan_id, Act.OPEN_ENFORCEMENT, bank_actor(first), met=met, facts=facts, at=at)
-    _end_call(session, loan_id, MarginState.ENFORCING.value, at)
+    _end_call(session, loan, MarginState.ENFORCING.value, at)
     _keep(session, loan_id, MarginState.ENFORCING, facts, None, at)
     tell(session, desk, loan, "EnforcementOpened", {"people": [first.id, second.id]}, at)
     return loan
@@ -174,7 +177,7 @@ def _change(session: Session, desk: Desk, loan: Loan, state: MarginState, found:
     if state is MarginState.CALLED:
         _open_call(session, desk, loan, found, at)
     elif open_call(session, loan.id) is not None:
-        _end_call(session, loan.id, "cured", at)
+        _end_call(session, loan, "cured", at)
         tell(session, desk, loan, "MarginCallCured", _told(found), at)
 
 
@@ -196,6 +199,7 @@ def _open_call(session: Session, desk: Desk, loan: Loan, found: Found, at: Momen
     session.flush()
     facts = {**_told(found), "cash_minor": str(cash.amount_minor), "cure_by": cure_by.isoformat()}
     tell(session, desk, loan, "MarginCallOpened", facts, at)
+    _announce(session, NoticeKind.MARGIN_CALL_OPENED, loan, {**facts, "currency": cash.currency}, at)
 
 
 def _goods_cures(
@@ -221,11 +225,23 @@ def _goods_cures(
     return list(cures.values())
 
 
-def _end_call(session: Session, loan_id: str, ended_as: str, at: Moment) -> None:
-    row = open_call(session, loan_id)
+def _end_call(session: Session, loan: Loan, ended_as: str, at: Moment) -> None:
+    row = open_call(session, loan.id)
     if row is not None:
         row.ended_at, row.ended_as = at.now, ended_as
         session.flush()
+        _announce(session, NoticeKind.MARGIN_CALL_ENDED, loan, {"ended_as": ended_as}, at)
+
+
+def _announce(session: Session, kind: NoticeKind, loan: Loan, facts: dict[str, Any], at: Moment) -> None:
+    announce(
+        session,
+        kind,
+        organisation=name(loan.borrower),
+        subject=f"loan/{loan.id}",
+        facts={"loan": loan.id, **facts},
+        at=at.now,
+    )
 
 
 def _keep(

@@ -211,6 +211,22 @@ CREATE TABLE log_node (
     CONSTRAINT pk_log_node PRIMARY KEY (site, epoch, height, position)
 );
 
+CREATE TABLE notice (
+    id INTEGER NOT NULL,
+    kind VARCHAR(32) NOT NULL,
+    organisation VARCHAR(66),
+    subject VARCHAR(200) NOT NULL,
+    facts JSON NOT NULL,
+    at DATETIME NOT NULL,
+    CONSTRAINT pk_notice PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_notice_organisation ON notice (organisation, id);
+
+CREATE TRIGGER notice_no_update BEFORE UPDATE ON notice BEGIN SELECT RAISE(ABORT, 'notice is append-only'); END;
+
+CREATE TRIGGER notice_no_delete BEFORE DELETE ON notice BEGIN SELECT RAISE(ABORT, 'notice is append-only'); END;
+
 CREATE TABLE organisation (
     id VARCHAR(32) NOT NULL,
     kind VARCHAR(32) NOT NULL,
@@ -503,6 +519,20 @@ CREATE TABLE waiting_act (
 
 CREATE UNIQUE INDEX uq_waiting_act_open ON waiting_act (organisation, act, subject) WHERE ended_at IS NULL;
 
+CREATE TABLE webhook_endpoint (
+    id VARCHAR(40) NOT NULL,
+    organisation VARCHAR(66) NOT NULL,
+    sees_all BOOLEAN NOT NULL,
+    url VARCHAR(500) NOT NULL,
+    sealed_secret BLOB,
+    kinds JSON NOT NULL,
+    active BOOLEAN NOT NULL,
+    enrolled_at DATETIME NOT NULL,
+    CONSTRAINT pk_webhook_endpoint PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_webhook_endpoint_organisation ON webhook_endpoint (organisation);
+
 CREATE TABLE worker_beat (
     id INTEGER NOT NULL,
     at DATETIME NOT NULL,
@@ -538,6 +568,25 @@ CREATE TABLE loan (
 CREATE INDEX ix_loan_borrower ON loan (borrower);
 
 CREATE INDEX ix_loan_state ON loan (state);
+
+CREATE TABLE notice_delivery (
+    id INTEGER NOT NULL,
+    notice INTEGER NOT NULL,
+    endpoint VARCHAR(40) NOT NULL,
+    state VARCHAR(16) NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_at DATETIME,
+    last_at DATETIME,
+    last_status VARCHAR(64),
+    CONSTRAINT pk_notice_delivery PRIMARY KEY (id),
+    CONSTRAINT uq_notice_delivery_notice_endpoint UNIQUE (notice, endpoint),
+    CONSTRAINT fk_notice_delivery_notice_notice FOREIGN KEY(notice) REFERENCES notice (id),
+    CONSTRAINT fk_notice_delivery_endpoint_webhook_endpoint FOREIGN KEY(endpoint) REFERENCES webhook_endpoint (id)
+);
+
+CREATE INDEX ix_notice_delivery_due ON notice_delivery (state, next_at);
+
+CREATE INDEX ix_notice_delivery_endpoint ON notice_delivery (endpoint, id);
 
 CREATE TABLE pledged_receipt (
     pledge_id INTEGER NOT NULL,
