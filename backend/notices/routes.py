@@ -65,7 +65,9 @@ class WebhookWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(min_length=8, max_length=500, examples=["https://erp.example/tallystick"])
+    url: str = Field(
+        min_length=8, max_length=500, pattern=r"^[!-~]*$", examples=["https://erp.example/tallystick"]
+    )
     kinds: list[NoticeKind] = Field(default_factory=list, max_length=32, examples=[["alert_opened"]])
 
 

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sqlmodel import Session
+
 from backend.alerts import actions as alerts
 from backend.documents.actions import DocumentStore, keep
 from backend.documents.rules import document_of
 from backend.loans.actions import applying
 from backend.loans.rules.loan import Application, Payee
 from backend.loans.rules.product import standard_product
+from backend.notices.actions import enrol_endpoint
+from backend.notices.rules import NoticeKind
 from backend.receipts import actions as receipts
 from backend.units import Money
 from iot_bridge.evidence.statement import name32
@@ -49,6 +53,7 @@ class Populated:
 
 def populate(world: World) -> Populated:
     """Goods under a receipt under a pledge, one piece delivered in order and one gone without, and a loan."""
+    webhook = world.do(lambda session: _enrolled(session, world))
     receipt = issued(world)
     pledge = pledged(world, receipt)
     order = ordered(world, receipt, COILS[ONE])
@@ -93,6 +98,22 @@ def populate(world: World) -> Populated:
             "party": LENDER,
             "device": CAMERA,
             "statement": "0x" + id_of(gone).hex(),
+            "webhook": webhook,
         },
         words=(LOAN, SITE, "0x" + TWO.hex()),
     )
+
+
+def _enrolled(session: Session, world: World) -> str:
+    """A webhook of the bank whose name leads nowhere, so that its deliveries wait."""
+    row = enrol_endpoint(
+        session,
+        LENDER,
+        "https://erp.invalid/tallystick",
+        [NoticeKind.ALERT_OPENED],
+        sees_all=True,
+        seal=world.bank.webhook_secrets.seal,
+        policy=world.bank.webhook_policy,
+        now=world.bank.wall.now(),
+    )
+    return row.id

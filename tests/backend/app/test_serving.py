@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 
 from backend.app import Bank
 from backend.app.bank import AnotherChain
-from backend.app.serving import Service
+from backend.app.serving import CourierStopped, Service
 from backend.evidence.subscriber import BrokerCertificateUnusable, BrokerUnavailable
 from backend.migrations import upgrade
 from backend.settings import Settings
@@ -132,6 +133,28 @@ def test_it_works_without_a_broker_and_says_that_it_does_not_listen(
     with pytest.raises(BrokerUnavailable) as why:
         service.ear.require_listening()
     assert "refused" in why.value.facts["reason"]
+    service.stop()
+    bank.engine.dispose()
+
+
+def test_it_stops_when_notices_cannot_be_delivered_for_a_reason_that_nobody_foresaw(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = Bank.open(settings)
+    upgrade(bank.engine)
+    service = Service(bank)
+
+    def breaks() -> None:
+        message = "nobody foresaw this"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(service.courier, "_due", breaks)
+    service.start()
+    deadline = time.monotonic() + 10
+    while service.courier.failure is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with pytest.raises(CourierStopped, match="nobody foresaw this"):
+        service.step()
     service.stop()
     bank.engine.dispose()
 

@@ -23,6 +23,7 @@ from backend.notices.rules import Notice, NoticeKind, UrlPolicy
 from backend.notices.sealing import SecretBox
 from backend.notices.tables import NoticeDeliveryRow, deliveries_after
 from backend.notices.worker import Courier
+from backend.story.parts import free_port
 
 BANK, TRADER = "bank-one", "trader-one"
 LOOPBACK = UrlPolicy(allow_loopback=True)
@@ -167,10 +168,9 @@ def mailbox() -> Mailbox:
 
 @pytest.fixture
 def mailer(mailbox: Mailbox) -> Iterator[Mailer]:
-    server = Controller(mailbox, hostname="127.0.0.1", port=0)
+    port = free_port()
+    server = Controller(mailbox, hostname="127.0.0.1", port=port)
     server.start()
-    assert server.server is not None
-    port = server.server.sockets[0].getsockname()[1]
     yield Mailer(
         MailSettings(host="127.0.0.1", port=port, sender="Bank <alerts@bank.invalid>", security="none")
     )
