@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 
 from backend.app.api import create_api
 from backend.identity.permissions import Permission
+from backend.notices.streaming import Tide
 from tests.backend.app.callers import Asker, admit_everybody
 from tests.backend.app.conftest import World
 from tests.backend.app.populated import Populated, populate
@@ -38,7 +39,9 @@ def there(world: World) -> Populated:
 
 @pytest.fixture
 def api(world: World, there: Populated) -> Iterator[TestClient]:
-    with TestClient(create_api(world.bank), raise_server_exceptions=False) as client:
+    app = create_api(world.bank)
+    app.state.ports.of(Tide).end()  # streams begin, and end at once
+    with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 
