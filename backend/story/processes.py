@@ -59,6 +59,9 @@ class Process:
         self.away.set()
         self.popen.kill()
         self.popen.wait()
+        if self.popen.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.popen.stdin.close()
 
     def start_again(self) -> None:
         """Start the part as it was started first, on whatever it left behind."""

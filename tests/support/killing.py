@@ -34,6 +34,7 @@ class PowerCuts:
     parts: Sequence[str] = OURS
     broken: list[str] = field(default_factory=list)
     cuts: list[str] = field(default_factory=list)
+    asked: int = 0
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - a schedule to repeat, no secret
@@ -78,7 +79,8 @@ class PowerCuts:
 
     def ask(self) -> None:
         """Remember every promise that does not hold now."""
-        folder = self.scratch / f"after-{len(self.cuts)}"
+        self.asked += 1
+        folder = self.scratch / f"asked-{self.asked}"
         folder.mkdir()
         bank, bridge = self.story.office.bank, self.story.world.folder / "bridge"
         self.broken += [
