@@ -30,7 +30,7 @@ def story(tmp_path: Path) -> Iterator[Story]:
         yield story
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_story_goes_on_when_all_of_it_is_killed_at_ten_random_steps(story: Story, tmp_path: Path) -> None:
     cuts = PowerCuts(story, SEED, tmp_path)
     steps = story.steps()
@@ -46,7 +46,7 @@ def test_the_story_goes_on_when_all_of_it_is_killed_at_ten_random_steps(story: S
     assert cuts.broken == []
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_story_goes_on_when_each_process_is_killed_alone_under_load(story: Story, tmp_path: Path) -> None:
     cuts = PowerCuts(story, SEED + 1, tmp_path)
     steps = story.steps()

@@ -58,7 +58,7 @@ def there(world: World) -> Populated:
     return populate(world)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_no_made_up_request_gets_a_fault_or_an_undocumented_answer(world: World, there: Populated) -> None:
     app = create_api(world.bank)
     askers = [asker for asker in admit_everybody(world.bank) if asker.token is not None]

@@ -69,7 +69,7 @@ def replicas(settings: Settings, bank: Bank, tmp_path: Any) -> Iterator[list[str
         yield [str(each.wait_for(lambda line: "api" in line, within_s=60)["api"]) for each in started]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_one_of_two_processes_has_the_receipt_every_time(bank: Bank, replicas: list[str]) -> None:
     borrower = next(
         each
