@@ -137,6 +137,12 @@ class HexId(TypeDecorator[bytes]):
         return None if value is None else from_hex(value)
 
 
+def stored_number(number: int | None) -> int:
+    """The number that the database has given a row; a row without one was never stored."""
+    assert number is not None  # noqa: S101 - narrows what every stored row has
+    return number
+
+
 def to_hex(value: bytes) -> str:
     """`0x` and 64 lower-case hex digits of an id of 32 bytes.
 

@@ -12,6 +12,7 @@ from sqlmodel import Session
 from backend.alerts.actions import close_alert
 from backend.alerts.rules import AlertClosed, AlertKind, AlertUnknown
 from backend.alerts.tables import AlertRow, alert_row, alerts_after
+from backend.db import stored_number
 from backend.identity.permissions import Caller, Permission, PersonNeeded, require_person
 from backend.parties.scope import sees_all, sees_site, sites_of
 from backend.parties.words import name
@@ -70,7 +71,7 @@ def list_alerts(
     def question(session: Session) -> Page[Alert]:
         sites = None if sees_all(caller) else sites_of(session, caller)
         found = alerts_after(session, after, limit + 1, is_open=is_open, sites=sites)
-        return page(found, limit, shown=_shown, key=lambda row: row.id or 0)
+        return page(found, limit, shown=_shown, key=lambda row: stored_number(row.id))
 
     return look(question)
 
@@ -113,7 +114,7 @@ def _seen(session: Session, caller: Caller, alert_id: int) -> AlertRow:
 
 def _shown(row: AlertRow) -> Alert:
     return Alert(
-        id=row.id or 0,
+        id=stored_number(row.id),
         kind=AlertKind(row.kind),
         site=name(row.site),
         statement=None if row.statement is None else "0x" + row.statement.hex(),

@@ -51,6 +51,6 @@ def _measure(session: Session, bank: Bank) -> None:
     try:
         CONFIRMED.set(chain.confirmed_height(session))
     except TallystickError:
-        CONFIRMED.set(-1)
+        CONFIRMED.set(float("nan"))
     seen = beat_of(session)
     WORKER_AGE.set(float("inf") if seen is None else (bank.wall.now() - seen.at).total_seconds())

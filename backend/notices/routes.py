@@ -11,7 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from backend.db import DatabaseUnavailable, reading
+from backend.db import DatabaseUnavailable, reading, stored_number
 from backend.errors import Forbidden, Unauthenticated
 from backend.identity.credentials import caller_of
 from backend.identity.permissions import Caller, OrganisationKind, Permission, require_permission
@@ -204,7 +204,7 @@ def list_deliveries(
         endpoint_row(session, webhook, caller.organisation)
         return deliveries_after(session, webhook, after, limit + 1)
 
-    return page(look(question), limit, shown=_delivery, key=lambda each: each.id or 0)
+    return page(look(question), limit, shown=_delivery, key=lambda each: stored_number(each.id))
 
 
 @router.post(
@@ -248,7 +248,7 @@ def _webhook(row: EndpointRow) -> Webhook:
 
 def _delivery(row: NoticeDeliveryRow) -> NoticeDelivery:
     return NoticeDelivery(
-        id=row.id or 0,
+        id=stored_number(row.id),
         notice=row.notice,
         state=DeliveryState(row.state),
         attempts=row.attempts,

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, func, or_, select
 
-from backend.db import BigInt, UtcDateTime, append_only
+from backend.db import BigInt, UtcDateTime, append_only, stored_number
 from backend.notices.rules import (
     DeliveryState,
     EndpointUnknown,
@@ -71,7 +71,9 @@ append_only(NoticeRow)
 
 def notice_of(row: NoticeRow) -> Notice:
     """The row in our words."""
-    return Notice(row.id or 0, NoticeKind(row.kind), row.organisation, row.subject, row.facts, row.at)
+    return Notice(
+        stored_number(row.id), NoticeKind(row.kind), row.organisation, row.subject, row.facts, row.at
+    )
 
 
 def newest_id(session: Session) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from backend.clock import Clock
-from backend.db import DatabaseUnavailable, carry_out, reading
+from backend.db import DatabaseUnavailable, carry_out, reading, stored_number
 from backend.notices.actions import disable_endpoint, enrol_recipients, record_attempt
 from backend.notices.posting import ATTEMPT_S, Mailer, Outcome, Poster, is_mail
 from backend.notices.rules import MAIL, Notice
@@ -136,7 +136,7 @@ class Courier:
         def keep(session: Session) -> str:
             state = record_attempt(
                 session,
-                delivery.id or 0,
+                stored_number(delivery.id),
                 status=outcome.status,
                 succeeded=outcome.succeeded,
                 now=self.wall.now(),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
+from backend.db import stored_number
 from backend.identity.permissions import Caller, Permission
 from backend.web.caller import may
 from backend.web.pages import AfterNumber, Limit, Page, page
@@ -37,12 +38,12 @@ def list_waiting_acts(
 ) -> Page[WaitingAct]:
     """Acts of the caller's organisation that wait for a second person, oldest first."""
     found = look(lambda session: open_acts(session, caller.organisation, after, limit + 1))
-    return page(found, limit, shown=lambda row: _shown(row, caller), key=lambda row: row.id or 0)
+    return page(found, limit, shown=lambda row: _shown(row, caller), key=lambda row: stored_number(row.id))
 
 
 def _shown(row: WaitingActRow, caller: Caller) -> WaitingAct:
     return WaitingAct(
-        id=row.id or 0,
+        id=stored_number(row.id),
         act=row.act,
         subject=row.subject,
         content=row.content,
