@@ -57,6 +57,12 @@ class Served:
 
 
 @pytest.fixture
+def bank_database(database_url: str) -> str:
+    """Events are streamed alike from either kind of database."""
+    return database_url
+
+
+@pytest.fixture
 def served(world: World) -> Iterator[Served]:
     app, port = create_api(world.bank), free_port()
     tide: Tide = app.state.ports.of(Tide)
