@@ -17,7 +17,7 @@ from backend.identity.credentials import SignInRow, hash_of
 from backend.notices.actions import announce
 from backend.notices.rules import NoticeKind
 from backend.notices.streaming import Tide
-from backend.story.parts import free_port
+from contracts.loopback import free_port
 from tests.backend.app.callers import Asker, admit_everybody
 from tests.backend.app.conftest import CAMERA, World
 from tests.backend.edge import crossing
