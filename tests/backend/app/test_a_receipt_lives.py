@@ -97,28 +97,28 @@ def issued(world: World) -> int:
     return int(world.look(lambda s: receipts.receipt_covering(s, ONE)))
 
 
-def pledged(world: World, receipt: int) -> int:
-    """Every step until the pledge is effective."""
+def pledged(world: World, receipt: int, terms: bytes = TERMS) -> int:
+    """Every step until the pledge with these terms is effective."""
     bank, now = name32(LENDER), world.bank.wall.now()
     later = now + timedelta(hours=12)
     world.do(
         lambda s: pledges.endorse(
-            s, (receipt,), pledgee=bank, terms=TERMS, expires_at=later, signer=DEPOSITOR
+            s, (receipt,), pledgee=bank, terms=terms, expires_at=later, signer=DEPOSITOR
         )
     )
     world.settle()
-    pledge = int(world.look(lambda s: pledges.pledge_with_terms(s, name32(DEPOSITOR), TERMS)))
-    world.do(lambda s: pledges.attorn(s, pledge, terms=TERMS, signer=OPERATOR, now=now))
+    pledge = int(world.look(lambda s: pledges.pledge_with_terms(s, name32(DEPOSITOR), terms)))
+    world.do(lambda s: pledges.attorn(s, pledge, terms=terms, signer=OPERATOR, now=now))
     world.confirmed(f"attorn:{pledge}")
     with pytest.raises(PledgeIncomplete) as refusal:
         world.look(lambda s: pledges.require_effective(s, pledge))
     assert refusal.value.facts["missing"] == "registered, effective"
     filing = pledges.Filing(reference=b"\x01" * 32, filed_at=now, search=b"\x02" * 32)
-    world.do(lambda s: pledges.register(s, pledge, filing, terms=TERMS, signer=LENDER, now=now))
+    world.do(lambda s: pledges.register(s, pledge, filing, terms=terms, signer=LENDER, now=now))
     world.confirmed(f"register:{pledge}")
     world.do(
         lambda s: pledges.accept(
-            s, pledge, terms=TERMS, officers=OFFICERS, desk=world.bank.signing, signer=LENDER, now=now
+            s, pledge, terms=terms, officers=OFFICERS, desk=world.bank.signing, signer=LENDER, now=now
         )
     )
     world.confirmed(f"accept:{pledge}")
