@@ -174,6 +174,28 @@ def restore(
 
 
 @app.command()
+def reconcile(
+    accept: Annotated[
+        str | None, typer.Option(metavar="HASH", help="The hash of the report that two people accept.")
+    ] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="An approver of the bank who accepts it; give two.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Compare a restored bank with ledger and rail; it may act again once nothing waits for people."""
+    from backend.app.reconciling import reconcile as reconcile_bank  # noqa: PLC0415
+    from backend.settings import Settings  # noqa: PLC0415
+
+    people = by or []
+    if len(people) != (0 if accept is None else 2):
+        message = "--accept needs --by twice, and --by needs --accept"
+        raise typer.BadParameter(message)
+    reconcile_bank(Settings.from_environment(), accept=accept, people=people, as_json=as_json)
+
+
+@app.command()
 def serve() -> None:
     """Serve the bank: follow the ledger, take statements, watch exits, carry out acts and payments."""
     from backend.app.serving import serve as serve_bank  # noqa: PLC0415

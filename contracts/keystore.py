@@ -81,6 +81,14 @@ class Keystore:
         """The checksum address of a key."""
         return str(Account.from_key(self.key(name)).address)
 
+    def addresses(self) -> dict[str, str]:
+        """The checksum address of every key in the folder, by name.
+
+        Raises:
+            KeyNotOpened: the password does not fit one of them.
+        """
+        return {path.stem: self.address(path.stem) for path in sorted(self.folder.glob("*.json"))}
+
     def _ensured(self, name: str) -> str:
         if self._path(name).exists():
             return self.address(name)

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS signed (
     number INTEGER PRIMARY KEY, key TEXT NOT NULL REFERENCES act, nonce INTEGER NOT NULL,
     hash BLOB NOT NULL UNIQUE, raw BLOB NOT NULL, max_fee INTEGER NOT NULL, tip INTEGER NOT NULL,
     at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS adopted (sender TEXT PRIMARY KEY, next INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS signed_by_key ON signed (key, number);
 """
 _FULL: Final = 2  # how SQLite reports `synchronous=FULL`
@@ -104,12 +105,32 @@ class Book:
         )
         return [Signed(row[0], bytes(row[1]), bytes(row[2]), row[3], row[4], row[5]) for row in rows]
 
+    def key_of(self, tx_hash: bytes) -> str | None:
+        """The act that was once signed under this hash."""
+        row = self._connection.execute("SELECT key FROM signed WHERE hash = ?", (tx_hash,)).fetchone()
+        return None if row is None else str(row[0])
+
     def next_nonce(self, sender: str, on_chain: int) -> int:
         """The sender's first free nonce, when the chain knows of `on_chain` transactions of it."""
         highest = self._connection.execute(
             "SELECT max(nonce) FROM act WHERE sender = ?", (sender,)
         ).fetchone()[0]
-        return on_chain if highest is None else max(on_chain, int(highest) + 1)
+        adopted = self._connection.execute("SELECT next FROM adopted WHERE sender = ?", (sender,)).fetchone()
+        ours = 0 if highest is None else int(highest) + 1
+        return max(on_chain, ours, 0 if adopted is None else int(adopted[0]))
+
+    def adopt(self, sender: str, first_free: int) -> None:
+        """Sign nothing more under a nonce below `first_free`: the ledger knows more of the sender."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO adopted VALUES (?, ?)"
+                " ON CONFLICT (sender) DO UPDATE SET next = max(next, excluded.next)",
+                (sender, first_free),
+            )
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._connection.close()
 
     def keep(self, entry: Entry, signed: Signed) -> None:
         """Enter an act, or move it to another nonce, with its newest attempt."""

@@ -10,7 +10,6 @@ from backend.identity.admitting import Admitted
 from backend.identity.credentials import ApiKeyRow, OrganisationRow
 from backend.identity.permissions import Caller, OrganisationKind, Permission
 from backend.identity.rules import Person, Role
-from backend.web.work import ToldOnce
 
 PersonName = Annotated[
     str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{2,24}$", max_length=25, examples=["chen.mei"])
@@ -145,14 +144,10 @@ class PersonShown(BaseModel):
         )
 
 
-class PersonAdmitted(PersonShown, ToldOnce):
-    """A person with their first password, which is told once and which they must change."""
+class PersonAdmitted(PersonShown):
+    """A person with their first password, which is told here and never again and which they must change."""
 
-    UNKEPT = "first_password"
-
-    first_password: str | None = Field(
-        description="Null where it was told before: whoever lost it renews it."
-    )
+    first_password: str
 
     @classmethod
     def told(cls, admitted: Admitted) -> "PersonAdmitted":
@@ -177,14 +172,10 @@ class KeyShown(BaseModel):
         return cls(**row.model_dump(include=set(cls.model_fields)))
 
 
-class KeyMade(KeyShown, ToldOnce):
-    """A new key; the secret is told once."""
+class KeyMade(KeyShown):
+    """A new key; the secret is told here and never again."""
 
-    UNKEPT = "secret"
-
-    secret: str | None = Field(
-        description="Null where it was told before: whoever lost it revokes the key, and makes another."
-    )
+    secret: str
 
     @classmethod
     def told(cls, row: ApiKeyRow, secret: str) -> "KeyMade":

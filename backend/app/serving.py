@@ -18,13 +18,14 @@ from sqlmodel import Session
 from backend.app.bank import Bank
 from backend.app.logs import log_as_json
 from backend.app.reactions import BankReactions
+from backend.app.reconciling import BOOK, reconciler_of
 from backend.app.tables import beat
 from backend.backup.actions import is_reconciled, require_reconciled
 from backend.chain.follower import Follower
 from backend.chain.outbox import Outbox
 from backend.chain.rules import LogsWithheld
 from backend.db import DatabaseUnavailable, carry_out, reading
-from backend.errors import Unavailable
+from backend.errors import TallystickError, Unavailable
 from backend.evidence.intake import Intake
 from backend.evidence.subscriber import BrokerAddress, BrokerUnavailable, Certificates, Subscriber
 from backend.leading import ASK_EVERY_S, Lead, lead_of, stand_by
@@ -39,6 +40,8 @@ from contracts.sender import Sender
 log = structlog.get_logger(__name__)
 REVIEW_EVERY_S: Final = 1.0
 BEAT_EVERY_S: Final = 3.0
+RECONCILE_EVERY_S: Final = 5.0
+"""How long until ledger and rail are asked again, where they did not answer."""
 EAR_PATIENCE_S: Final = 5.0
 """How long a start waits for the broker; after that it goes on without, and the ear keeps trying."""
 
@@ -70,7 +73,7 @@ class Service:
         self._follower = Follower(bank.rpc, bank.engine, bank.followed, self._reactions.projectors())
         self._ledger_known = False
         self._node_trouble: str | None = None
-        book, chain_id = bank.settings.data / "outgoing.sqlite", bank.deployment.chain_id
+        book, chain_id = bank.settings.data / BOOK, bank.deployment.chain_id
         sender, addresses = Sender(bank.rpc, book, chain_id=chain_id), bank.deployment.addresses
         self._outbox = Outbox(
             bank.engine,
@@ -268,17 +271,36 @@ def serve(settings: Settings) -> None:
 
 
 def _await_reconciled(bank: Bank, lead: Lead, ending: threading.Event) -> bool:
-    """Wait while the bank stands as a backup left it; false when lead or process ended first."""
-    said = False
+    """Reconcile a bank as a backup left it, or wait for people; false when lead or process ended first."""
+    next_try: float | None = 0.0
+    said = ""
     while not ending.is_set() and lead.holds():
         with reading(bank.engine) as session:
             if is_reconciled(session):
                 return True
-        if not said:
-            log.warning("not_reconciled")
-            said = True
+        if next_try is not None and time.monotonic() >= next_try:
+            needs_people, why = _try_to_reconcile(bank)
+            next_try = None if needs_people else time.monotonic() + RECONCILE_EVERY_S
+            if why and why != said:
+                log.warning("not_reconciled", why=why, run="tallystick reconcile")
+                said = why
+            continue
         ending.wait(ASK_EVERY_S)
     return False
+
+
+def _try_to_reconcile(bank: Bank) -> tuple[bool, str]:
+    """Whether only people can go on from here, and why the mark still stands, if it does."""
+    try:
+        with reconciler_of(bank) as reconciler:
+            report = reconciler.reconcile(bank.moment())
+    except DatabaseUnavailable:
+        raise
+    except (TallystickError, LedgerError) as trouble:
+        return False, f"{trouble.code}: {trouble}"
+    if report is None or not report.needs_people:
+        return False, ""
+    return True, f"{len(report.findings)} findings wait for two people"
 
 
 def _act(bank: Bank, lead: Lead, ending: threading.Event) -> None:

@@ -117,6 +117,12 @@ def statement(session: Session, statement_id: bytes) -> Observed:
     return observed(statement_row(session, statement_id))
 
 
+def mirrored_size(session: Session, site: bytes) -> int:
+    """How much of a site's newest log is here without a hole; 0 where the ledger shows none."""
+    log = current_log(session, site)
+    return 0 if log is None else log.size
+
+
 def gaps(session: Session, device: bytes | None = None) -> list[Gap]:
     """What is missing before held statements and was not declared lost; of one device or of all."""
     return gaps_of(session, device)

@@ -39,6 +39,7 @@ from backend.payments.tables import (
     intent_of,
     intents_of,
     last_line,
+    lines_above,
     lines_in,
     open_intents,
     to_line,
@@ -133,6 +134,14 @@ def mark_sent(session: Session, end_to_end_id: str, *, at: Moment) -> PaymentInt
     return intent_of(session, end_to_end_id)
 
 
+def mark_known(session: Session, end_to_end_id: str, *, at: Moment) -> None:
+    """The rail has the payment, whatever the book says of sending it: it is asked after from here on."""
+    row = session.get_one(PaymentIntentRow, end_to_end_id)
+    if row.state == IntentState.INTENDED:
+        row.state, row.sent_at = IntentState.SENT.value, at.now
+        session.flush()
+
+
 def settle(
     session: Session, desk: Desk, end_to_end_id: str, outcome: Outcome, *, at: Moment
 ) -> PaymentIntent:
@@ -182,6 +191,14 @@ def _announce(session: Session, kind: NoticeKind, row: PaymentIntentRow, at: Mom
 def newest_line(session: Session, rail: str) -> int:
     """The number of the last statement line taken from a rail; 0 before the first."""
     return last_line(session, rail)
+
+
+def lines_taken_after(session: Session, rail: str, number: int) -> list[TakenLine]:
+    """Lines of a rail that were taken with numbers above that one, in order, as they stand now."""
+    return [
+        TakenLine(to_line(row), LineState(row.state), row.loan_id, None)
+        for row in lines_above(session, rail, number)
+    ]
 
 
 def take_line(session: Session, desk: Desk, rail: str, line: StatementLine, *, at: Moment) -> TakenLine:

@@ -149,6 +149,12 @@ def to_line(row: StatementLineRow) -> StatementLine:
     )
 
 
+def lines_above(session: Session, rail: str, number: int) -> list[StatementLineRow]:
+    """Lines of a rail with higher numbers, in order."""
+    found = select(StatementLineRow).where(StatementLineRow.rail == rail, StatementLineRow.number > number)
+    return list(session.exec(found.order_by(col(StatementLineRow.number))).all())
+
+
 def lines_in(session: Session, state: str) -> list[StatementLineRow]:
     """Lines in one state, in the order they were taken."""
     return list(

@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from backend.clock import Moment
 from backend.db import DatabaseUnavailable, carry_out, reading
-from backend.errors import Unavailable, WrongState
+from backend.errors import TallystickError, Unavailable, WrongState
 from backend.loans.actions.desk import Desk
 from backend.payments import actions
 from backend.payments.actions import TakenLine
@@ -69,6 +69,38 @@ class PaymentWorker:
             DatabaseUnavailable: as `step`.
         """
         return self._round([each for each in self._unfinished() if each.state is IntentState.SENT], at)
+
+    def find_out(self, at: Moment) -> Round:
+        """Ask what became of every unfinished payment and take new statement lines; instruct nothing, ever.
+
+        For a bank whose book is older than what it has done: what it only intended may have been paid.
+
+        Raises:
+            OutcomeUnknown: the rail does not answer; what it has told already is booked.
+            DatabaseUnavailable: as `step`.
+        """
+        done = Round()
+        for intent in self._unfinished():
+            name = intent.instruction.end_to_end_id
+            outcome = self.rail.outcome(name)
+            if outcome is None:
+                continue  # the rail is certain never to have seen it
+            try:
+                settled = carry_out(self.engine, partial(self._learn, name=name, outcome=outcome, at=at))
+            except DatabaseUnavailable:
+                raise
+            except TallystickError as refusal:
+                done.held[name] = refusal.code
+                continue
+            if settled.state in (IntentState.SETTLED, IntentState.REJECTED):
+                done.finished.append(settled)
+        for line in self._fresh_lines():
+            done.lines.append(carry_out(self.engine, partial(self._take_line, line=line, at=at)))
+        return done
+
+    def _learn(self, session: Session, *, name: str, outcome: Outcome, at: Moment) -> PaymentIntent:
+        actions.mark_known(session, name, at=at)
+        return actions.settle(session, self.desk, name, outcome, at=at)
 
     def _unfinished(self) -> list[PaymentIntent]:
         with reading(self.engine) as session:
@@ -132,14 +164,17 @@ class PaymentWorker:
         return self.rail.outcome(intent.instruction.end_to_end_id)
 
     def _take_lines(self, at: Moment, done: Round) -> None:
-        with reading(self.engine) as session:
-            newest = actions.newest_line(session, self.rail.name)
         try:
-            fresh = self.rail.lines(newest)
+            fresh = self._fresh_lines()
         except OutcomeUnknown:
             return
         for line in fresh:
             done.lines.append(carry_out(self.engine, partial(self._take_line, line=line, at=at)))
+
+    def _fresh_lines(self) -> list[StatementLine]:
+        with reading(self.engine) as session:
+            newest = actions.newest_line(session, self.rail.name)
+        return self.rail.lines(newest)
 
     def _take_line(self, session: Session, *, line: StatementLine, at: Moment) -> TakenLine:
         taken = actions.take_line(session, self.desk, self.rail.name, line, at=at)

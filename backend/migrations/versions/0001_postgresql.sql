@@ -411,6 +411,20 @@ CREATE TABLE reconciliation (
     CONSTRAINT pk_reconciliation PRIMARY KEY (id)
 );
 
+CREATE TABLE reconciliation_report (
+    hash VARCHAR(66) NOT NULL,
+    report VARCHAR NOT NULL,
+    by JSON NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_reconciliation_report PRIMARY KEY (hash)
+);
+
+CREATE FUNCTION reconciliation_report_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'reconciliation_report is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
+
+CREATE TRIGGER reconciliation_report_append_only BEFORE UPDATE OR DELETE ON reconciliation_report FOR EACH ROW EXECUTE FUNCTION reconciliation_report_append_only();
+
+CREATE TRIGGER reconciliation_report_no_truncate BEFORE TRUNCATE ON reconciliation_report EXECUTE FUNCTION reconciliation_report_append_only();
+
 CREATE TABLE registry_person (
     address VARCHAR(42) NOT NULL,
     party VARCHAR(66) NOT NULL,
@@ -617,6 +631,23 @@ CREATE TABLE receipt_piece (
 );
 
 CREATE UNIQUE INDEX uq_receipt_piece_live ON receipt_piece (fingerprint) WHERE delivered_at IS NULL;
+
+CREATE TABLE reconciliation_step (
+    id BIGSERIAL NOT NULL,
+    mark INTEGER NOT NULL,
+    kind VARCHAR(32) NOT NULL,
+    subject VARCHAR(200) NOT NULL,
+    facts JSON NOT NULL,
+    CONSTRAINT pk_reconciliation_step PRIMARY KEY (id),
+    CONSTRAINT uq_reconciliation_step_mark_kind_subject UNIQUE (mark, kind, subject),
+    CONSTRAINT fk_reconciliation_step_mark_reconciliation FOREIGN KEY(mark) REFERENCES reconciliation (id)
+);
+
+CREATE FUNCTION reconciliation_step_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'reconciliation_step is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
+
+CREATE TRIGGER reconciliation_step_append_only BEFORE UPDATE OR DELETE ON reconciliation_step FOR EACH ROW EXECUTE FUNCTION reconciliation_step_append_only();
+
+CREATE TRIGGER reconciliation_step_no_truncate BEFORE TRUNCATE ON reconciliation_step EXECUTE FUNCTION reconciliation_step_append_only();
 
 CREATE TABLE recorded_loan_event (
     pledge_id BIGINT NOT NULL,

@@ -403,6 +403,18 @@ CREATE TABLE reconciliation (
     CONSTRAINT pk_reconciliation PRIMARY KEY (id)
 );
 
+CREATE TABLE reconciliation_report (
+    hash VARCHAR(66) NOT NULL,
+    report VARCHAR NOT NULL,
+    "by" JSON NOT NULL,
+    at DATETIME NOT NULL,
+    CONSTRAINT pk_reconciliation_report PRIMARY KEY (hash)
+);
+
+CREATE TRIGGER reconciliation_report_no_update BEFORE UPDATE ON reconciliation_report BEGIN SELECT RAISE(ABORT, 'reconciliation_report is append-only'); END;
+
+CREATE TRIGGER reconciliation_report_no_delete BEFORE DELETE ON reconciliation_report BEGIN SELECT RAISE(ABORT, 'reconciliation_report is append-only'); END;
+
 CREATE TABLE registry_person (
     address VARCHAR(42) NOT NULL,
     party VARCHAR(66) NOT NULL,
@@ -609,6 +621,21 @@ CREATE TABLE receipt_piece (
 );
 
 CREATE UNIQUE INDEX uq_receipt_piece_live ON receipt_piece (fingerprint) WHERE delivered_at IS NULL;
+
+CREATE TABLE reconciliation_step (
+    id INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
+    kind VARCHAR(32) NOT NULL,
+    subject VARCHAR(200) NOT NULL,
+    facts JSON NOT NULL,
+    CONSTRAINT pk_reconciliation_step PRIMARY KEY (id),
+    CONSTRAINT uq_reconciliation_step_mark_kind_subject UNIQUE (mark, kind, subject),
+    CONSTRAINT fk_reconciliation_step_mark_reconciliation FOREIGN KEY(mark) REFERENCES reconciliation (id)
+);
+
+CREATE TRIGGER reconciliation_step_no_update BEFORE UPDATE ON reconciliation_step BEGIN SELECT RAISE(ABORT, 'reconciliation_step is append-only'); END;
+
+CREATE TRIGGER reconciliation_step_no_delete BEFORE DELETE ON reconciliation_step BEGIN SELECT RAISE(ABORT, 'reconciliation_step is append-only'); END;
 
 CREATE TABLE recorded_loan_event (
     pledge_id INTEGER NOT NULL,
