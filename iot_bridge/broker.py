@@ -4,7 +4,6 @@ It keeps nothing over a restart and checks nobody's name; that is what spool and
 """
 
 import contextlib
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Final
 
 import iotcore
 
+from contracts.loopback import HOST, free_port
 from iot_bridge.evidence.errors import EdgeError
 
-HOST: Final = "127.0.0.1"
 _TOML: Final = """\
 id = 0
 
@@ -50,7 +49,7 @@ def embedded_broker(port: int) -> Iterator[int]:
     Raises:
         BrokerNotStarted: it did not come up.
     """
-    chosen = port or _free_port()
+    chosen = port or free_port()
     with tempfile.TemporaryDirectory(prefix="tallystick-broker-") as folder:
         config = Path(folder) / "broker.toml"
         config.write_text(_TOML.format(host=HOST, port=chosen), encoding="ascii")
@@ -63,9 +62,3 @@ def embedded_broker(port: int) -> Iterator[int]:
             yield chosen
         finally:
             broker.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

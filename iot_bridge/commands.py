@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
+from contracts.loopback import HOST
 from contracts.rpc import Rpc
 from iot_bridge.beacon import BeaconKeeper, BeaconWatch
-from iot_bridge.broker import HOST, embedded_broker
+from iot_bridge.broker import embedded_broker
 from iot_bridge.evidence.body import new_boot
 from iot_bridge.evidence.errors import EdgeError
 from iot_bridge.link import Link

@@ -2,6 +2,8 @@
 
 Mosquitto's own limits lose messages: with its defaults it acknowledged 3 000 and delivered 1 000. It asks
 everybody for a certificate, takes the certificate's name as theirs, and lets each name to its own topics.
+The name is the session too, whatever id a client asks for: nobody takes another's session, and a certificate
+is for one connection at a time.
 """
 
 import re
@@ -100,6 +102,7 @@ class MosquittoConfig:
         yield "tls_version tlsv1.2"
         yield "require_certificate true"
         yield "use_identity_as_username true"
+        yield "use_username_as_clientid true"
         yield "allow_anonymous false"
         yield f"acl_file {self.folder / 'acl'}"
         yield "max_queued_messages 0"

@@ -10,6 +10,7 @@ from backend.identity.admitting import Admitted
 from backend.identity.credentials import ApiKeyRow, OrganisationRow
 from backend.identity.permissions import Caller, OrganisationKind, Permission
 from backend.identity.rules import Person, Role
+from backend.web.work import ToldOnce
 
 PersonName = Annotated[
     str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{2,24}$", max_length=25, examples=["chen.mei"])
@@ -144,10 +145,14 @@ class PersonShown(BaseModel):
         )
 
 
-class PersonAdmitted(PersonShown):
-    """A person with their first password, which is told here and never again and which they must change."""
+class PersonAdmitted(PersonShown, ToldOnce):
+    """A person with their first password, which is told once and which they must change."""
 
-    first_password: str
+    UNKEPT = "first_password"
+
+    first_password: str | None = Field(
+        description="Null where it was told before: whoever lost it renews it."
+    )
 
     @classmethod
     def told(cls, admitted: Admitted) -> "PersonAdmitted":
@@ -172,10 +177,14 @@ class KeyShown(BaseModel):
         return cls(**row.model_dump(include=set(cls.model_fields)))
 
 
-class KeyMade(KeyShown):
-    """A new key; the secret is told here and never again."""
+class KeyMade(KeyShown, ToldOnce):
+    """A new key; the secret is told once."""
 
-    secret: str
+    UNKEPT = "secret"
+
+    secret: str | None = Field(
+        description="Null where it was told before: whoever lost it revokes the key, and makes another."
+    )
 
     @classmethod
     def told(cls, row: ApiKeyRow, secret: str) -> "KeyMade":

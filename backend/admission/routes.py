@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials
+from sqlalchemy import Engine
 from sqlmodel import Session
 
-from backend.admission.answers import EngineDep, UntoldDep
 from backend.admission.forms import (
     Asked,
     KeyMade,
@@ -39,6 +39,7 @@ from backend.web.work import Awaiting, LookDep, OnceDep, TimesDep
 from contracts.keystore import Keystore
 
 router = APIRouter(prefix="/v1", tags=["identity"])
+EngineDep = Annotated[Engine, Depends(port(Engine))]
 CallerDep = Annotated[Caller, Depends(current_caller)]
 KeystoreDep = Annotated[Keystore, Depends(port(Keystore))]
 WAITS: Final[dict[int | str, dict[str, Any]]] = {202: {"model": Awaiting}}
@@ -132,7 +133,7 @@ def list_organisations(
     ),
 )
 def admit_person(
-    body: NewPerson, caller: CallerDep, two: TwoDep, untold: UntoldDep, keystore: KeystoreDep, times: TimesDep
+    body: NewPerson, caller: CallerDep, once: OnceDep, two: TwoDep, keystore: KeystoreDep, times: TimesDep
 ) -> Response:
     """Admit a person to one's own organisation, or as registrar the first administrator of another.
 
@@ -166,7 +167,7 @@ def admit_person(
             )
         )
 
-    return untold(effect, status=201)
+    return once(effect, status=201)
 
 
 @router.get("/people")
@@ -210,7 +211,7 @@ def renew_password(
     person: str,
     caller: Annotated[Caller, Depends(may(Permission.PEOPLE_ADMINISTER))],
     two: TwoDep,
-    untold: UntoldDep,
+    once: OnceDep,
     times: TimesDep,
 ) -> Response:
     """Give somebody of one's own organisation who forgot their password a first one again.
@@ -229,7 +230,7 @@ def renew_password(
                 return both
         return PersonAdmitted.told(admitting.renew_password(session, found, times.wall.now()))
 
-    return untold(effect, status=200)
+    return once(effect)
 
 
 @router.post(
@@ -240,7 +241,7 @@ def renew_password(
 )
 def make_key(
     body: NewKey,
-    untold: UntoldDep,
+    once: OnceDep,
     caller: Annotated[Caller, Depends(may(Permission.KEYS_ADMINISTER))],
     times: TimesDep,
 ) -> Response:
@@ -251,7 +252,7 @@ def make_key(
         row, secret = keys.make_key(session, caller, body.permissions, expires_at=ends, now=times.wall.now())
         return KeyMade.told(row, secret)
 
-    return untold(effect, status=201)
+    return once(effect, status=201)
 
 
 @router.get("/keys")
@@ -269,10 +270,10 @@ def list_keys(
 @router.delete("/keys/{key}", response_model=KeyShown, responses=refusals(keys.ApiKeyUnknown))
 def revoke_key(
     key: str,
-    untold: UntoldDep,
+    once: OnceDep,
     caller: Annotated[Caller, Depends(may(Permission.KEYS_ADMINISTER))],
     times: TimesDep,
 ) -> Response:
     """Let a key open nothing from now on; it stays in the list."""
     now = times.wall.now()
-    return untold(lambda session: KeyShown.of(keys.revoke_key(session, caller, key, now)), status=200)
+    return once(lambda session: KeyShown.of(keys.revoke_key(session, caller, key, now)))

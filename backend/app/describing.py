@@ -24,8 +24,10 @@ Lend against goods in a warehouse, on signed evidence and a ledger that nobody c
 Send `Authorization: Bearer` with a session's token or an API key; the organisation comes from that alone.
 
 Each POST that moves goods, rights or money names itself with an `Idempotency-Key`: sent again with the same
-key and body it has no second effect and gets the same answer. Refusals are problem details with a stable
-`code` and the facts that decided. An act of two people is the same request sent by both; the first gets 202.
+key and body it has no second effect and gets the same answer, but for a secret: no copy is kept of a
+webhook's, a key's or a first password, so a repetition says null and `told_before: true`. Refusals are
+problem details with a stable `code` and the facts that decided. An act of two people is the same request
+sent by both; the first gets 202.
 
 Money is `{amount_minor, currency}` in minor units, ratios are basis points, instants carry their zone, ids
 are `0x` and hex.

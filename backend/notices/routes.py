@@ -42,7 +42,7 @@ from backend.web.forms import NumberInPath
 from backend.web.pages import AfterName, AfterNumber, Limit, Page, page
 from backend.web.ports import port
 from backend.web.problems import refusals
-from backend.web.work import REPLAYED, LookDep, OnceDep, TimesDep
+from backend.web.work import LookDep, OnceDep, TimesDep, ToldOnce
 
 router = APIRouter(prefix="/v1", tags=["notices"])
 Reader = Annotated[Caller, Depends(may(Permission.EVENTS_READ))]
@@ -81,10 +81,15 @@ class Webhook(BaseModel):
     enrolled_at: datetime
 
 
-class WebhookEnrolled(Webhook):
-    """A new webhook with the secret that its calls are signed with; it is not shown again."""
+class WebhookEnrolled(Webhook, ToldOnce):
+    """A new webhook with the secret that its calls are signed with; the secret is told once."""
 
-    secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+    UNKEPT = "secret"
+
+    secret: str | None = Field(
+        description="Null where it was told before: whoever lost it enrols another webhook.",
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    )
 
 
 class NoticeDelivery(BaseModel):
@@ -149,15 +154,17 @@ async def stream_events(
 def enrol_webhook(
     body: WebhookWanted,
     once: OnceDep,
-    look: LookDep,
     times: TimesDep,
     caller: Administrator,
     box: Annotated[SecretBox, Depends(port(SecretBox))],
     policy: Annotated[UrlPolicy, Depends(port(UrlPolicy))],
 ) -> Response:
-    """Have notices that concern the caller's organisation called to a URL, signed as Standard Webhooks."""
+    """Have notices that concern the caller's organisation called to a URL, signed as Standard Webhooks.
 
-    def effect(session: Session) -> Webhook:
+    The secret that they are signed with is told in this answer only.
+    """
+
+    def effect(session: Session) -> WebhookEnrolled:
         made = actions.enrol_endpoint(
             session,
             caller.organisation,
@@ -168,15 +175,9 @@ def enrol_webhook(
             policy=policy,
             now=times.wall.now(),
         )
-        return _webhook(made)
+        return WebhookEnrolled(**_webhook(made).model_dump(), secret=box.shown(made.sealed_secret, made.id))
 
-    answer = once(effect, status=201)  # kept for repetitions without the secret
-    made = Webhook.model_validate_json(bytes(answer.body))
-    sealed = look(lambda session: endpoint_row(session, made.id, caller.organisation).sealed_secret)
-    full = WebhookEnrolled(**made.model_dump(), secret=box.shown(sealed, made.id))
-    return Response(
-        full.model_dump_json(), answer.status_code, headers=_replayed(answer), media_type=answer.media_type
-    )
+    return once(effect, status=201)
 
 
 @router.get("/webhooks")
@@ -220,10 +221,6 @@ def replay_delivery(
     return once(
         lambda session: _delivery(actions.replay(session, webhook, delivery, caller.organisation)), status=202
     )
-
-
-def _replayed(answer: Response) -> dict[str, str]:
-    return {REPLAYED: answer.headers[REPLAYED]} if REPLAYED in answer.headers else {}
 
 
 def _scope(caller: Caller) -> str | None:

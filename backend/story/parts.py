@@ -1,6 +1,5 @@
 """What a story stands on: ledger, database and broker, embedded here or anybody's by their addresses."""
 
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -9,9 +8,9 @@ from typing_extensions import override
 
 from backend.story.processes import Processes
 from backend.story.world import World
+from contracts.loopback import HOST, free_port
 
 READY_WITHIN_S: Final = 60
-HOST: Final = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +60,3 @@ class Embedded(Parts):
     def broker(self, processes: Processes, world: World) -> Broker:
         broker = processes.start("broker", "iot_bridge", "broker", "--port", str(free_port()))
         return Broker(int(broker.wait_for(lambda line: "port" in line, within_s=READY_WITHIN_S)["port"]))
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has just now; a part that is started again keeps it."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -80,7 +80,7 @@ class Process:
         while self.away.is_set() and time.monotonic() < deadline:
             time.sleep(POLL_S)
         if self.popen.stdin is None or self.popen.poll() is not None:
-            raise ProcessEnded(name=self.name, log=self.log)
+            raise self.ended()
         self.popen.stdin.write(json.dumps(command) + "\n")
         self.popen.stdin.flush()
 
@@ -103,7 +103,7 @@ class Process:
                 line = self.lines.get(timeout=POLL_S)
             except queue.Empty:
                 if self.has_ended() and self.lines.empty():
-                    raise ProcessEnded(name=self.name, code_=self.popen.returncode, log=self.log) from None
+                    raise self.ended() from None
                 continue
             if wanted(line):
                 return line
@@ -112,6 +112,12 @@ class Process:
     def has_ended(self) -> bool:
         """Whether the part is gone without anybody having meant it to be."""
         return self.popen.poll() is not None and not self.away.is_set()
+
+    def ended(self) -> ProcessEnded:
+        """What there is to say of a part that is gone: how it ended, and the last line of its log."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        said = lines[-1] if lines else "nothing"
+        return ProcessEnded(name=self.name, code_=self.popen.poll(), said=said, log=self.log)
 
     def end(self) -> None:
         """Ask the part to stop; end it for good after ten seconds."""
@@ -193,7 +199,7 @@ class Processes:
         self.running.remove(process)
         process.end()
         if ended_with != 0:
-            raise ProcessEnded(name=process.name, code_=ended_with, log=process.log)
+            raise process.ended()
 
     def require_alive(self) -> None:
         """Stop the story when a part has stopped.
@@ -203,7 +209,7 @@ class Processes:
         """
         for process in self.running:
             if process.has_ended():
-                raise ProcessEnded(name=process.name, code_=process.popen.returncode, log=process.log)
+                raise process.ended()
 
     def __enter__(self) -> Self:
         return self

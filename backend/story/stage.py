@@ -25,7 +25,7 @@ from backend.story.gate import Gate
 from backend.story.lending import Lending, product_for
 from backend.story.narrator import Narrator
 from backend.story.office import Office
-from backend.story.parts import READY_WITHIN_S, Broker, Embedded, Parts, free_port
+from backend.story.parts import READY_WITHIN_S, Broker, Embedded, Parts
 from backend.story.people import Admission
 from backend.story.play import Story
 from backend.story.processes import Process, Processes
@@ -41,6 +41,7 @@ from backend.story.world import (
     World,
     make_world,
 )
+from contracts.loopback import free_port
 from contracts.rpc import Rpc
 
 SCENE_LINE: Final = "480,60,480,540"

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, ClassVar, Final, Self, TypeVar
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 from sqlmodel import Session
 
@@ -52,6 +52,22 @@ class Awaiting(BaseModel):
     expires_at: datetime
 
 
+class ToldOnce(BaseModel):
+    """An answer with a secret: no copy of the secret is kept, so no repetition of the request can tell it."""
+
+    UNKEPT: ClassVar[str]
+    """The name of the field with the secret; the field may be null."""
+
+    told_before: bool = Field(
+        default=False,
+        description="Whether a request before this one was told the secret, which is null here.",
+    )
+
+    def kept(self) -> Self:
+        """What repetitions are answered."""
+        return self.model_copy(update={self.UNKEPT: None, "told_before": True})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
     """Carries out a request's effect once, and gives the same answer to every repetition of it."""
@@ -64,7 +80,7 @@ class Once:
     body_hash: str
 
     def __call__(self, effect: Callable[[Session], BaseModel], *, status: int = 200) -> Response:
-        """The answer, kept in the effect's own transaction.
+        """The answer, kept in the effect's own transaction; of `ToldOnce` without its secret.
 
         Args:
             effect: changes what it wants to change, and may be run again when the database asks for it.
@@ -85,6 +101,7 @@ class Once:
         answer = effect(session)
         answered = HTTPStatus.ACCEPTED if isinstance(answer, Awaiting) else HTTPStatus(status)
         body = answer.model_dump_json(by_alias=True)
+        kept = answer.kept().model_dump_json(by_alias=True) if isinstance(answer, ToldOnce) else body
         session.add(
             AnswerRow(
                 organisation=self.caller.organisation,
@@ -93,7 +110,7 @@ class Once:
                 operation=self.operation,
                 body_hash=self.body_hash,
                 status=answered.value,
-                body=body,
+                body=kept,
                 answered_at=self.times.wall.now(),
             )
         )
@@ -118,14 +135,14 @@ async def once(
     engine: Annotated[Engine, Depends(port(Engine))],
     times: Annotated[Times, Depends(port(Times))],
     caller: Annotated[Caller, Depends(current_caller)],
-    key: Key,
+    request_key: Key,
 ) -> Once:
     """What carries out this request's effect."""
     return Once(
         engine=engine,
         times=times,
         caller=caller,
-        key=key,
+        key=request_key,
         operation=f"{request.method} {request.url.path}",
         body_hash=sha256(await request.body()).hexdigest(),
     )

@@ -11,28 +11,53 @@ from rich.console import Console
 
 from backend.story.lending import MAKER
 from backend.story.narrator import Narrator
+from backend.story.parts import Embedded, Parts
 from backend.story.play import Story
 from backend.story.stage import GateView, stage
 from backend.story.world import BORROWER, KEEPER
-from tests.support.killing import OURS, PowerCuts
+from tests.support.killing import OUTSIDE, PowerCuts
+from tests.support.outside import cuts_of, outside_parts
+from tests.support.postgres import Postgres
 
 CUTS = 10
 SEED = 20_260
 ASK_EVERY_S = 0.05
 
 
-@pytest.fixture
-def story(tmp_path: Path) -> Iterator[Story]:
+@contextmanager
+def staged(folder: Path, parts: Parts) -> Iterator[Story]:
+    """A story that is about to be told on those parts."""
     with (
-        (tmp_path / "told.txt").open("w", encoding="utf-8") as told,
-        stage(tmp_path / "demo", GateView(), Narrator(console=Console(file=told))) as story,
+        (folder / "told.txt").open("w", encoding="utf-8") as told,
+        stage(folder / "demo", GateView(), Narrator(console=Console(file=told)), parts) as story,
     ):
         yield story
 
 
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[PowerCuts]:
+    with staged(tmp_path, Embedded()) as story:
+        yield PowerCuts(story, SEED, tmp_path)
+
+
+@pytest.fixture
+def outside(tmp_path: Path, own_postgres: Postgres) -> Iterator[PowerCuts]:
+    with outside_parts(own_postgres) as parts, staged(tmp_path, parts) as story:
+        yield PowerCuts(story, SEED + 2, tmp_path, OUTSIDE, cuts_of(parts))
+
+
+@pytest.fixture(params=["embedded", "outside"])
+def cuts(request: pytest.FixtureRequest) -> PowerCuts:
+    """The cuts of a story on each column."""
+    prepared: PowerCuts = request.getfixturevalue(request.param)
+    return prepared
+
+
 @pytest.mark.timeout(1800)
-def test_the_story_goes_on_when_all_of_it_is_killed_at_ten_random_steps(story: Story, tmp_path: Path) -> None:
-    cuts = PowerCuts(story, SEED, tmp_path)
+def test_the_story_goes_on_when_all_of_it_is_killed_at_ten_random_steps(
+    embedded: PowerCuts, tmp_path: Path
+) -> None:
+    cuts, story = embedded, embedded.story
     steps = story.steps()
     dark = set(random.Random(SEED).sample(range(len(steps)), CUTS))  # noqa: S311 - to be repeated
     for number, step in enumerate(steps):
@@ -47,11 +72,13 @@ def test_the_story_goes_on_when_all_of_it_is_killed_at_ten_random_steps(story: S
 
 
 @pytest.mark.timeout(1800)
-def test_the_story_goes_on_when_each_process_is_killed_alone_under_load(story: Story, tmp_path: Path) -> None:
-    cuts = PowerCuts(story, SEED + 1, tmp_path)
+def test_the_story_goes_on_when_each_process_is_killed_alone_under_load(
+    cuts: PowerCuts, tmp_path: Path
+) -> None:
+    story = cuts.story
     steps = story.steps()
     order = random.Random(SEED + 1)  # noqa: S311 - to be repeated
-    dark = dict(zip(order.sample(range(len(steps)), len(OURS)), OURS, strict=True))
+    dark = dict(zip(order.sample(range(len(steps)), len(cuts.parts)), cuts.parts, strict=True))
     with load(story) as answered:
         for number, step in enumerate(steps):
             if number in dark:
@@ -60,7 +87,7 @@ def test_the_story_goes_on_when_each_process_is_killed_alone_under_load(story: S
                 step()
     story.prove(tmp_path / "bundle.zip")
     cuts.ask()
-    assert sorted(cuts.cuts) == sorted(OURS)
+    assert sorted(cuts.cuts) == sorted(cuts.parts)
     assert cuts.broken == []
     assert answered() > 0
 

@@ -24,11 +24,7 @@ from backend.loans.rules.life import LoanState
 from backend.story.lending import LOAN, PRINCIPAL
 from backend.story.narrator import Narrator
 from backend.story.stage import GateView, stage
-from backend.story.world import BRIDGE, SCALE, SITE
-from iot_bridge.mosquitto import Site
-from tests.support.anvil import AnvilProcess
-from tests.support.mosquitto import mosquitto_broker
-from tests.support.outside import Outside
+from tests.support.outside import outside_parts
 from tests.support.postgres import Postgres
 
 TOLD_WITHIN_S = 280
@@ -57,20 +53,14 @@ def play(folder: Path, *gate: str) -> Path:
 
 def play_outside(folder: Path, postgres: Postgres) -> str:
     """Play the story on a node, a database and a broker that are not ours; the database's URL."""
-    anvil = AnvilProcess(block_time_s=1)
-    with mosquitto_broker([Site(SITE, BRIDGE, (SCALE,))]) as broker:
-        anvil.start()
-        outside = Outside(anvil, postgres, broker.broker())
-        try:
-            with (
-                (folder.parent / "told.txt").open("w", encoding="utf-8") as said,
-                stage(folder, GateView(), Narrator(console=Console(file=said)), outside) as story,
-            ):
-                story.play()
-                story.prove(folder / "bundle.zip")
-                return story.office.bank.settings.database()
-        finally:
-            anvil.stop()
+    with (
+        outside_parts(postgres) as outside,
+        (folder.parent / "told.txt").open("w", encoding="utf-8") as said,
+        stage(folder, GateView(), Narrator(console=Console(file=said)), outside) as story,
+    ):
+        story.play()
+        story.prove(folder / "bundle.zip")
+        return story.office.bank.settings.database()
 
 
 @pytest.fixture(scope="module", params=["embedded", "outside"])

@@ -8,30 +8,50 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from backend.story.play import Story
 from iot_bridge.evidence.statement import parse_entry
 from tests.support.invariants import broken_promises
 
-OURS: Final = ("ledger", "broker", "bank", "api", "bridge", "scale")
+EMBEDDED: Final = ("ledger", "broker", "bank", "api", "bridge", "scale")
 """The parts of a system in the order in which they start."""
+OUTSIDE: Final = ("database", "broker", "bank", "api", "bridge", "scale")
+"""The same where the parts are not ours; an anvil forgets what came after its last dump, so it stays up."""
+SILENT: Final = frozenset({"ledger", "scale"})
+"""What says nothing when it is ready, or has been waited for already."""
 SEEN_WITHIN_S: Final = 20
 READY_WITHIN_S: Final = 90
 LONGEST_WAIT_S: Final = 4.0
 
 
+class Killable(Protocol):
+    """A part that can be ended as a power cut would end it, and started on what it left."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def start_again(self) -> None:
+        """Start it as it was started first; one that is not ours is ready when this returns."""
+
+
 @dataclass
 class PowerCuts:
-    """Cuts the power of parts of one story, and asks after each cut whether every promise still holds."""
+    """Cuts the power of parts of one story, and asks after each cut whether every promise still holds.
+
+    Attributes:
+        parts: the names of all that may be cut, in the order in which they start.
+        others: those of the parts that the story did not start itself.
+    """
 
     story: Story
     seed: int
     scratch: Path
-    parts: Sequence[str] = OURS
+    parts: tuple[str, ...] = EMBEDDED
+    others: Mapping[str, Killable] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     cuts: list[str] = field(default_factory=list)
     asked: int = 0
@@ -61,20 +81,19 @@ class PowerCuts:
 
     def cut(self, *names: str) -> None:
         """Kill those parts at once and start them again; then ask what no longer holds."""
-        processes = self.story.office.processes
-        ours = [processes.named(name) for name in self.parts if name in (names or self.parts)]
+        dark = [name for name in self.parts if name in (names or self.parts)]
         with self.story.gate.moving:
             self._wait_until_seen()
-            for process in ours:
-                process.kill()
-            for process in ours:
-                process.start_again()
-                if process.name == "ledger":
-                    process.wait_for(lambda _: True, within_s=READY_WITHIN_S)
-            for process in ours:
-                if process.name not in {"ledger", "scale"}:
-                    process.wait_for(lambda _: True, within_s=READY_WITHIN_S)
-        self.cuts.append("+".join(process.name for process in ours))
+            for name in dark:
+                self._part(name).kill()
+            for name in dark:
+                self._part(name).start_again()
+                if name == "ledger":
+                    self._wait_until_ready(name)
+            for name in dark:
+                if name not in SILENT and name not in self.others:
+                    self._wait_until_ready(name)
+        self.cuts.append("+".join(dark))
         self.ask()
 
     def ask(self) -> None:
@@ -86,6 +105,12 @@ class PowerCuts:
         self.broken += [
             f"after cut {len(self.cuts)}: {each}" for each in broken_promises(bank, bridge, folder)
         ]
+
+    def _part(self, name: str) -> Killable:
+        return self.others.get(name) or self.story.office.processes.named(name)
+
+    def _wait_until_ready(self, name: str) -> None:
+        self.story.office.processes.named(name).wait_for(lambda _: True, within_s=READY_WITHIN_S)
 
     def _wait_until_seen(self) -> None:
         """Until the site's log holds everything that moved."""

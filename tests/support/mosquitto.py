@@ -16,7 +16,8 @@ from typing import Final
 
 import pytest
 
-from backend.story.parts import Broker, free_port
+from backend.story.parts import Broker
+from contracts.loopback import free_port
 from iot_bridge.mosquitto import MosquittoConfig, Site
 from tests.support.parts import debian_program
 

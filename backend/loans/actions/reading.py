@@ -56,11 +56,11 @@ def standing(session: Session, loan_id: str, *, at: Moment) -> Standing:
     """
     found = loans.loan_of(session, loan_id)
     balances, past_due, own = _by_itself(session, found, at)
-    everything = [
+    drawn = [
         _by_itself(session, loans.loan_of(session, each), at)
-        for each in loans.loan_ids_of(session, found.borrower)
+        for each in loans.loan_ids_drawn_by(session, found.borrower)
     ]
-    claims = [(each.outstanding, risk) for each, _, risk in everything]
+    claims = [(each.outstanding, risk) for each, _, risk in drawn]
     return Standing(
         found,
         state_on(found.state, found.due_on, at.today, outstanding_minor=balances.outstanding),

@@ -208,11 +208,14 @@ def loan_ids_in(session: Session, states: set[LoanState]) -> list[str]:
     )
 
 
-def loan_ids_of(session: Session, borrower: bytes) -> list[str]:
-    """Numbers of all loans of one borrower, in order."""
-    return list(
-        session.exec(select(LoanRow.id).where(LoanRow.borrower == borrower).order_by(col(LoanRow.id))).all()
+def loan_ids_drawn_by(session: Session, borrower: bytes) -> list[str]:
+    """Numbers of one borrower's loans that have been drawn and are not closed, in order."""
+    drawn = select(LoanRow.id).where(
+        LoanRow.borrower == borrower,
+        col(LoanRow.drawn_on).is_not(None),
+        LoanRow.state != LoanState.CLOSED.value,
     )
+    return list(session.exec(drawn.order_by(col(LoanRow.id))).all())
 
 
 def loan_ids_on(session: Session, receipt: int) -> list[str]:

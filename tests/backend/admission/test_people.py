@@ -4,7 +4,12 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+from sqlmodel import select
 
+from backend.db import reading
+from backend.web.tables import AnswerRow
+from backend.web.work import REPLAYED
 from contracts.keystore import Keystore
 from tests.backend.admission.visitor import NOW, Visitor, chosen, refused, sign_in
 
@@ -128,6 +133,27 @@ def test_a_machines_key_opens_what_it_was_made_for_until_it_is_revoked(
     assert refused(machine.ask("DELETE", "/sessions/current"))[0] == 401
     assert trader_admin.ask("DELETE", f"/keys/{key['id']}").json()["revoked_at"] is not None
     assert refused(machine.ask("GET", "/me"))[0] == 401
+
+
+def test_a_keys_secret_is_told_once_and_its_repetition_makes_no_second_key(first: Visitor) -> None:
+    wanted = {"permissions": ["loans:read"], "expires_at": YEAR}
+    made, again = (first.ask("POST", "/keys", wanted, key="key-of-erp") for _ in range(2))
+    assert (made.json()["told_before"], again.headers[REPLAYED]) == (False, "true")
+    assert again.json() == made.json() | {"secret": None, "told_before": True}
+    assert len(first.ask("GET", "/keys").json()["items"]) == 1
+
+
+def test_a_first_password_is_told_once(door: TestClient, first: Visitor, database: Engine) -> None:
+    wanted = {"id": "chen.mei", "roles": ["credit_officer"]}
+    made, again = (first.ask("POST", "/people", wanted, key="admitting") for _ in range(2))
+    assert again.json() == made.json() | {"first_password": None, "told_before": True}
+    new, lost = (first.ask("POST", "/people/chen.mei/password", key="renewing") for _ in range(2))
+    assert lost.json() == new.json() | {"first_password": None, "told_before": True}
+    assert sign_in(door, "chen.mei", new.json()["first_password"]).status_code == 201
+    with reading(database) as session:
+        kept = " ".join(row.body for row in session.exec(select(AnswerRow)))
+    assert made.json()["first_password"] not in kept
+    assert new.json()["first_password"] not in kept
 
 
 @pytest.mark.parametrize("permission", ["pledges:accept", "loans:approve", "people:administer"])

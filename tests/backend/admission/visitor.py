@@ -28,8 +28,8 @@ class Visitor:
         assert answer.status_code == 201, answer.text
         return cls(door, answer.json()["token"])
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": f"test-{next(KEYS):06}"}
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, *, key: str = "") -> Any:
+        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": key or f"test-{next(KEYS):06}"}
         return self.door.request(method, f"/v1{path}", json=body, headers=headers)
 
     def admit(self, person: str, *roles: str, organisation: str | None = None) -> Any:

@@ -98,7 +98,7 @@ def issued(world: World) -> int:
 
 
 def pledged(world: World, receipt: int, terms: bytes = TERMS) -> int:
-    """Every step until the pledge is effective."""
+    """Every step until the pledge with these terms is effective."""
     bank, now = name32(LENDER), world.bank.wall.now()
     later = now + timedelta(hours=12)
     world.do(

@@ -17,7 +17,7 @@ from backend.identity.credentials import SignInRow, hash_of
 from backend.notices.actions import announce
 from backend.notices.rules import NoticeKind
 from backend.notices.streaming import Tide
-from backend.story.parts import free_port
+from contracts.loopback import free_port
 from tests.backend.app.callers import Asker, admit_everybody
 from tests.backend.app.conftest import CAMERA, World
 from tests.backend.edge import crossing
@@ -54,6 +54,12 @@ class Served:
                     said = json.loads(value)
                     yield said["id"], said
             assert number >= 0
+
+
+@pytest.fixture
+def bank_database(database_url: str) -> str:
+    """Events are streamed alike from either kind of database."""
+    return database_url
 
 
 @pytest.fixture

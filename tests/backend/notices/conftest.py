@@ -23,7 +23,7 @@ from backend.notices.rules import Notice, NoticeKind, UrlPolicy
 from backend.notices.sealing import SecretBox
 from backend.notices.tables import NoticeDeliveryRow, deliveries_after
 from backend.notices.worker import Courier
-from backend.story.parts import free_port
+from contracts.loopback import free_port
 
 BANK, TRADER = "bank-one", "trader-one"
 LOOPBACK = UrlPolicy(allow_loopback=True)

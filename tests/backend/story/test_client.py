@@ -9,7 +9,7 @@ import pytest
 
 from backend.story import client as client_module
 from backend.story.client import ApiRefused, ApiSilent, Client
-from backend.story.parts import free_port
+from contracts.loopback import free_port
 
 
 class Desk(ThreadingHTTPServer):
