@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 from fastapi.responses import Response
 from sqlmodel import Session
 
@@ -19,14 +19,13 @@ from backend.units import AmountOutOfRange
 from backend.web.amounts import WAITS
 from backend.web.caller import may
 from backend.web.forms import NumberInPath
-from backend.web.pages import Limit, Page, page
+from backend.web.pages import AfterPair, Limit, Page, page, pair
 from backend.web.problems import refusals
 from backend.web.two import OtherContentWaits, TwoDep
 from backend.web.work import Awaiting, LookDep, OnceDep, TimesDep
 
 router = APIRouter(prefix="/v1", tags=["products"])
 Reader = Annotated[Caller, Depends(may(Permission.PRODUCTS_READ))]
-After = Annotated[str, Query(pattern=r"^([a-z0-9.-]{1,32}/[0-9]{1,18})?$", description="`next` of before.")]
 
 
 @router.post(
@@ -68,11 +67,10 @@ def store_product(
 
 @router.get("/products")
 def list_products(
-    look: LookDep, _caller: Reader, after: After = "", limit: Limit = 50
+    look: LookDep, _caller: Reader, after: AfterPair = None, limit: Limit = 50
 ) -> Page[StoredProduct]:
     """Product versions by name and version."""
-    name, _, version = after.partition("/")
-    found = look(lambda session: products_after(session, name, int(version or 0), limit + 1))
+    found = look(lambda session: products_after(session, pair(after), limit + 1))
     return page(found, limit, shown=_shown, key=lambda row: f"{row.name}/{row.version}")
 
 

@@ -6,13 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from sqlmodel import Session
 
-from backend.clock import Moment
 from backend.identity.permissions import Caller, Permission
 from backend.loans.access import LOAN_ID, LoanInPath, loan_seen
 from backend.loans.actions import booking, reading
-from backend.loans.actions.acts import current_state
 from backend.loans.rules.facts import BeforeDisbursement
 from backend.loans.rules.journal import JournalBroken
+from backend.loans.rules.life import LoanState
 from backend.loans.rules.loan import LoanUnknown, PayoffDayOutOfRange
 from backend.loans.rules.product import MAX_DAYS
 from backend.loans.shapes import (
@@ -24,14 +23,15 @@ from backend.loans.shapes import (
     Owed,
     Posting,
     TrialBalance,
+    act_shown,
     entry_shown,
     fact_shown,
     loan_shown,
     owed_shown,
 )
-from backend.loans.tables.loan import documents_of, loans_after
+from backend.loans.tables.loan import LoanRow, documents_of
 from backend.parties.scope import party_of, sees_all
-from backend.web.amounts import shown
+from backend.web.amounts import Amount
 from backend.web.caller import may
 from backend.web.pages import AfterNumber, Limit, Page, page
 from backend.web.problems import refusals
@@ -50,9 +50,8 @@ def list_loans(
     borrower = None if sees_all(caller) else party_of(caller)
 
     def question(session: Session) -> Page[LoanShort]:
-        at = times.moment()
-        found = loans_after(session, borrower, after, limit + 1)
-        return page(found, limit, shown=lambda each: _short(session, each, at), key=lambda each: each)
+        found = reading.listed(session, borrower, after, limit + 1, at=times.moment())
+        return page(found, limit, shown=_short, key=lambda each: each[0].id)
 
     return look(question)
 
@@ -81,8 +80,7 @@ def list_facts(
 
     def question(session: Session) -> Page[LoanFact]:
         loan_seen(session, caller, loan_id)
-        numbered = list(enumerate(reading.facts(session, loan_id), start=1))
-        found = numbered[after : after + limit + 1]
+        found = reading.facts_after(session, loan_id, after, limit + 1)
         return page(found, limit, shown=fact_shown, key=lambda each: each[0])
 
     return look(question)
@@ -92,11 +90,11 @@ def list_facts(
 def list_postings(
     look: LookDep, caller: Reader, loan_id: LoanInPath, after: AfterNumber = 0, limit: Limit = 50
 ) -> Page[Posting]:
-    """The loan's journal, its chain of hashes re-derived."""
+    """The loan's journal, its chain of hashes re-derived from the entry before the page on."""
 
     def question(session: Session) -> Page[Posting]:
         loan_seen(session, caller, loan_id)
-        found = reading.journal(session, loan_id)[after : after + limit + 1]
+        found = reading.journal_after(session, loan_id, after, limit + 1)
         return page(found, limit, shown=entry_shown, key=lambda each: each.number)
 
     return look(question)
@@ -110,9 +108,8 @@ def list_loan_acts(
 
     def question(session: Session) -> Page[LoanAct]:
         loan_seen(session, caller, loan_id)
-        found = [LoanAct.model_validate(each) for each in reading.acts(session, loan_id)]
-        wanted = found[after : after + limit + 1]
-        return page(wanted, limit, shown=lambda each: each, key=lambda each: each.number)
+        found = reading.acts_after(session, loan_id, after, limit + 1)
+        return page(found, limit, shown=act_shown, key=lambda each: each.number)
 
     return look(question)
 
@@ -154,15 +151,15 @@ def get_trial_balance(
     )
 
 
-def _short(session: Session, loan_id: str, at: Moment) -> LoanShort:
-    loan = reading.loan(session, loan_id)
+def _short(listed: tuple[LoanRow, LoanState]) -> LoanShort:
+    row, state = listed
     return LoanShort(
-        id=loan.id,
-        borrower="0x" + loan.borrower.hex(),
-        product=loan.product.name,
-        product_version=loan.product.version,
-        principal=shown(loan.principal),
-        state=current_state(session, loan, at),
-        drawn_on=loan.drawn_on,
-        due_on=loan.due_on,
+        id=row.id,
+        borrower="0x" + row.borrower.hex(),
+        product=row.product_name,
+        product_version=row.product_version,
+        principal=Amount(amount_minor=row.principal_minor, currency=row.currency),
+        state=state,
+        drawn_on=row.drawn_on,
+        due_on=row.due_on,
     )

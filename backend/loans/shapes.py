@@ -24,6 +24,7 @@ from backend.loans.rules.product import (
 )
 from backend.loans.rules.product import product_to_json as to_json
 from backend.loans.rules.standing import RiskClass
+from backend.loans.tables.loan import LoanActRow
 from backend.web.amounts import Amount, Currency, Form, Reference, Sum, Text, shown
 from backend.web.forms import LARGEST, Word
 
@@ -330,6 +331,19 @@ def fact_shown(numbered: tuple[int, Fact]) -> LoanFact:
         amount_minor=fact.amount_minor,
         to=None if fact.to is None else fact.to.value,
         of=fact.of,
+    )
+
+
+def act_shown(row: LoanActRow) -> LoanAct:
+    """An act, as answers show it."""
+    return LoanAct(
+        number=row.number,
+        act=row.act,
+        before=row.before,
+        after=row.after,
+        by=row.by,
+        at=row.at,
+        facts=row.facts,
     )
 
 

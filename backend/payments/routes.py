@@ -40,7 +40,7 @@ from backend.valuation.rules.prices import PriceHeld, PriceMissing, PriceStale
 from backend.web.amounts import WAITS, Amount, Form, Sum, shown
 from backend.web.caller import may
 from backend.web.forms import NumberInPath
-from backend.web.pages import Limit, Page, page
+from backend.web.pages import AfterPair, Limit, Page, page, pair
 from backend.web.ports import port
 from backend.web.problems import refusals
 from backend.web.two import OtherContentWaits, TwoDep
@@ -219,15 +219,11 @@ def list_statement_lines(
     look: LookDep,
     _caller: Reader,
     state: Literal["unmatched", "booked", "matched"] = "unmatched",
-    after: Annotated[
-        str, Query(pattern=r"^([a-z0-9-]{1,16}/[0-9]{1,18})?$", description="`next` of before.")
-    ] = "",
+    after: AfterPair = None,
     limit: Limit = 50,
 ) -> Page[Line]:
     """Lines of the bank's statement, by rail and number; unless asked, those with no known purpose."""
-    rail, _, number = after.partition("/")
-    behind = (rail, int(number or 0))
-    found = look(lambda session: lines_after(session, state, behind, limit + 1))
+    found = look(lambda session: lines_after(session, state, pair(after), limit + 1))
     return page(found, limit, shown=_row, key=lambda row: f"{row.rail}/{row.number}")
 
 

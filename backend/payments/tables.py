@@ -166,14 +166,15 @@ def lines_in(session: Session, state: str) -> list[StatementLineRow]:
     )
 
 
-def lines_after(session: Session, state: str, after: tuple[str, int], limit: int) -> list[StatementLineRow]:
-    """Lines in one state behind that rail and number."""
-    rail, number = after
-    behind = or_(
-        col(StatementLineRow.rail) > rail,
-        and_(col(StatementLineRow.rail) == rail, col(StatementLineRow.number) > number),
-    )
-    found = select(StatementLineRow).where(StatementLineRow.state == state, behind)
+def lines_after(
+    session: Session, state: str, after: tuple[str, int] | None, limit: int
+) -> list[StatementLineRow]:
+    """Lines in one state behind that rail and number, or from the first on."""
+    found = select(StatementLineRow).where(StatementLineRow.state == state)
+    if after is not None:
+        rail, number = after
+        same_rail = and_(col(StatementLineRow.rail) == rail, col(StatementLineRow.number) > number)
+        found = found.where(or_(col(StatementLineRow.rail) > rail, same_rail))
     ordered = found.order_by(col(StatementLineRow.rail), col(StatementLineRow.number))
     return list(session.exec(ordered.limit(limit)).all())
 

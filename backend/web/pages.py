@@ -11,6 +11,11 @@ U = TypeVar("U")
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most.")]
 AfterNumber = Annotated[int, Query(ge=0, le=2**31 - 1, description="`next` of the page before.")]
 AfterName = Annotated[str, Query(max_length=128, description="`next` of the page before.")]
+AfterPair = Annotated[
+    str | None,
+    Query(pattern=r"^[a-z0-9.-]{1,32}/[0-9]{1,18}$", description="`next` of the page before."),
+]
+"""A name and a number, as in `standard/1`; left out for the first page."""
 
 
 class Page(BaseModel, Generic[T]):
@@ -18,6 +23,14 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next: int | str | None = Field(description="Give this as `after` for the next page; null on the last.")
+
+
+def pair(after: str | None) -> tuple[str, int] | None:
+    """The name and number that an `AfterPair` holds; None for the first page."""
+    if after is None:
+        return None
+    name, _, number = after.partition("/")
+    return name, int(number)
 
 
 def page(

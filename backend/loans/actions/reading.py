@@ -7,14 +7,15 @@ from sqlmodel import Session
 
 from backend.clock import Moment
 from backend.loans.actions.acts import owed_on, terms_of
-from backend.loans.rules.book import Account, Balances
-from backend.loans.rules.facts import Fact
-from backend.loans.rules.journal import Entry, require_unbroken
-from backend.loans.rules.life import LoanState, state_on
+from backend.loans.rules.book import Account, Balances, balances_on
+from backend.loans.rules.facts import Fact, Terms
+from backend.loans.rules.journal import NO_ENTRY, Entry, require_unbroken
+from backend.loans.rules.life import LoanState, is_past_due, state_on
 from backend.loans.rules.loan import Loan
 from backend.loans.rules.standing import RiskClass, class_of, class_with_contagion, days_past_due
 from backend.loans.tables import book as books
 from backend.loans.tables import loan as loans
+from backend.loans.tables.loan import LoanActRow, LoanRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,26 @@ def standing(session: Session, loan_id: str, *, at: Moment) -> Standing:
     )
 
 
+def listed(
+    session: Session, borrower: bytes | None, after: str, limit: int, *, at: Moment
+) -> list[tuple[LoanRow, LoanState]]:
+    """A page of loans, of one borrower or of all, each with its state on the moment's date.
+
+    A loan's book is asked only where it decides: so few statements serve a page of any length.
+    """
+    rows = loans.loans_after(session, borrower, after, limit)
+    late = [row.id for row in rows if is_past_due(LoanState(row.state), row.due_on, at.today)]
+    products, facts = loans.products_under(session, late), books.facts_of_each(session, late)
+
+    def state(row: LoanRow) -> LoanState:
+        if row.id not in products or row.due_on is None:
+            return LoanState(row.state)
+        owed = balances_on(Terms(products[row.id], row.due_on), facts[row.id], at.today).outstanding
+        return state_on(LoanState(row.state), row.due_on, at.today, outstanding_minor=owed)
+
+    return [(row, state(row)) for row in rows]
+
+
 def live_loans(session: Session) -> list[str]:
     """Numbers of the loans that owe or may owe."""
     return loans.loan_ids_in(session, {LoanState.DISBURSED, LoanState.ENFORCING})
@@ -110,20 +131,30 @@ def openings(session: Session, loan_id: str) -> list[Opening]:
     ]
 
 
-def acts(session: Session, loan_id: str) -> list[dict[str, object]]:
-    """What was done to the loan, by whom and with which facts, in order."""
-    return [
-        {
-            "number": row.number,
-            "act": row.act,
-            "before": row.before,
-            "after": row.after,
-            "by": row.by,
-            "at": row.at.isoformat(),
-            "facts": row.facts,
-        }
-        for row in loans.acts_of(session, loan_id)
-    ]
+def facts_after(session: Session, loan_id: str, after: int, limit: int) -> Sequence[tuple[int, Fact]]:
+    """A page of those facts, each with its number."""
+    return books.facts_after(session, loan_id, after, limit)
+
+
+def journal_after(session: Session, loan_id: str, after: int, limit: int) -> Sequence[Entry]:
+    """A page of the loan's journal, its chain re-derived from the entry before the page on.
+
+    Raises:
+        JournalBroken: an entry is missing or was altered.
+    """
+    before = max(after - 1, 0)  # the entry before the page comes along: its hash is what the first one names
+    ahead = after - before
+    entries, hashes = books.entries_after(session, loan_id, before, limit + ahead)
+    if not entries:
+        return []
+    named = NO_ENTRY if before == 0 else entries[0].previous
+    require_unbroken(entries, hashes, after=(before, named))
+    return entries[ahead:]
+
+
+def acts_after(session: Session, loan_id: str, after: int, limit: int) -> Sequence[LoanActRow]:
+    """A page of what was done to the loan, by whom and with which facts, in order."""
+    return loans.acts_after(session, loan_id, after, limit)
 
 
 def trial_balance(session: Session, loan_id: str | None = None) -> dict[tuple[Account, str], int]:

@@ -101,18 +101,21 @@ def entries_to_add(
     return added
 
 
-def require_unbroken(entries: Sequence[Entry], hashes: Sequence[bytes]) -> None:
-    """Re-derive the chain of a loan's whole journal.
+def require_unbroken(
+    entries: Sequence[Entry], hashes: Sequence[bytes], *, after: tuple[int, bytes] = (0, NO_ENTRY)
+) -> None:
+    """Re-derive the chain of a loan's journal.
 
     Args:
-        entries: every entry, in order.
+        entries: every entry behind `after`, in order, as far as is asked for.
         hashes: the hash that was stored beside each.
+        after: number and hash of the entry before them; the whole journal begins behind none.
 
     Raises:
         JournalBroken: a number is missing, a link or a stored hash does not fit.
     """
-    previous = NO_ENTRY
-    for number, (entry, stored) in enumerate(zip(entries, hashes, strict=True), start=1):
+    last, previous = after
+    for number, (entry, stored) in enumerate(zip(entries, hashes, strict=True), start=last + 1):
         if entry.number != number or entry.previous != previous or entry.hash != stored:
             raise JournalBroken(loan_id=entry.loan_id, number=number)
         previous = stored

@@ -200,8 +200,13 @@ _BY_STATE_AND_ACT: Final = {(row.state, row.act): row for row in TABLE}
 
 def state_on(stored: LoanState, due_on: date | None, on: date, *, outstanding_minor: int) -> LoanState:
     """The state on a day: a disbursed loan that is owed after its due date is overdue."""
-    late = stored is LoanState.DISBURSED and due_on is not None and on > due_on and outstanding_minor > 0
+    late = is_past_due(stored, due_on, on) and outstanding_minor > 0
     return LoanState.OVERDUE if late else stored
+
+
+def is_past_due(stored: LoanState, due_on: date | None, on: date) -> bool:
+    """Whether what a loan owes decides its state on a day: it was paid out, and its due date has passed."""
+    return stored is LoanState.DISBURSED and due_on is not None and on > due_on
 
 
 def require_act(state: LoanState, act: Act, actor: Actor, met: set[Holds]) -> Transition:

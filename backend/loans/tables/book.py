@@ -3,6 +3,7 @@
 Rows are only ever added; the database refuses to change or delete one.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint, text
@@ -91,20 +92,23 @@ append_only(OpeningRow)
 
 def facts_of(session: Session, loan_id: str) -> list[Fact]:
     """The loan's facts in the order they became known."""
-    rows = session.exec(
-        select(LoanFactRow).where(LoanFactRow.loan_id == loan_id).order_by(col(LoanFactRow.number))
-    ).all()
-    return [
-        Fact(
-            id=row.fact_id,
-            on=row.counts_on,
-            kind=FactKind(row.kind),
-            amount_minor=row.amount_minor,
-            to=None if row.paid_to is None else Bucket(row.paid_to),
-            of=row.undoes,
-        )
-        for row in rows
-    ]
+    return facts_of_each(session, [loan_id])[loan_id]
+
+
+def facts_of_each(session: Session, loan_ids: Sequence[str]) -> dict[str, list[Fact]]:
+    """The facts of each loan in the order they became known; one statement however many."""
+    found: dict[str, list[Fact]] = {loan_id: [] for loan_id in loan_ids}
+    wanted = select(LoanFactRow).where(col(LoanFactRow.loan_id).in_(loan_ids))
+    for row in session.exec(wanted.order_by(col(LoanFactRow.loan_id), col(LoanFactRow.number))).all():
+        found[row.loan_id].append(_fact(row))
+    return found
+
+
+def facts_after(session: Session, loan_id: str, after: int, limit: int) -> list[tuple[int, Fact]]:
+    """The loan's facts behind that number, each with its own, in the order they became known."""
+    wanted = select(LoanFactRow).where(LoanFactRow.loan_id == loan_id, LoanFactRow.number > after)
+    rows = session.exec(wanted.order_by(col(LoanFactRow.number)).limit(limit)).all()
+    return [(row.number, _fact(row)) for row in rows]
 
 
 def add_fact(session: Session, loan_id: str, fact: Fact, *, number: int, recorded_at: datetime) -> None:
@@ -130,6 +134,13 @@ def journal_of(session: Session, loan_id: str) -> tuple[list[Entry], list[bytes]
     rows = session.exec(
         select(EntryRow).where(EntryRow.loan_id == loan_id).order_by(col(EntryRow.number))
     ).all()
+    return [_entry(row) for row in rows], [row.hash for row in rows]
+
+
+def entries_after(session: Session, loan_id: str, after: int, limit: int) -> tuple[list[Entry], list[bytes]]:
+    """Entries of a loan's journal behind that number, in order, and the hash stored beside each."""
+    wanted = select(EntryRow).where(EntryRow.loan_id == loan_id, EntryRow.number > after)
+    rows = session.exec(wanted.order_by(col(EntryRow.number)).limit(limit)).all()
     return [_entry(row) for row in rows], [row.hash for row in rows]
 
 
@@ -177,6 +188,17 @@ def openings_of(session: Session, loan_id: str) -> list[OpeningRow]:
         session.exec(
             select(OpeningRow).where(OpeningRow.loan_id == loan_id).order_by(col(OpeningRow.number))
         ).all()
+    )
+
+
+def _fact(row: LoanFactRow) -> Fact:
+    return Fact(
+        id=row.fact_id,
+        on=row.counts_on,
+        kind=FactKind(row.kind),
+        amount_minor=row.amount_minor,
+        to=None if row.paid_to is None else Bucket(row.paid_to),
+        of=row.undoes,
     )
 
 

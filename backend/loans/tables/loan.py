@@ -1,5 +1,6 @@
 """Products, loans, the receipts they rest on, who approved them, what was done and what freezes them."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -252,6 +253,12 @@ def acts_of(session: Session, loan_id: str) -> list[LoanActRow]:
     )
 
 
+def acts_after(session: Session, loan_id: str, after: int, limit: int) -> list[LoanActRow]:
+    """What was done to a loan behind that act, in order."""
+    found = select(LoanActRow).where(LoanActRow.loan_id == loan_id, LoanActRow.number > after)
+    return list(session.exec(found.order_by(col(LoanActRow.number)).limit(limit)).all())
+
+
 def last_value(session: Session, loan_id: str) -> int:
     """The market value in minor units that the loan's disbursement was decided on."""
     decided = [row for row in acts_of(session, loan_id) if row.act == Act.DISBURSE]
@@ -269,21 +276,30 @@ def standing_freezes(session: Session, loan_id: str) -> list[FreezeRow]:
     return list(session.exec(standing.order_by(col(FreezeRow.id))).all())
 
 
-def loans_after(session: Session, borrower: bytes | None, after: str, limit: int) -> list[str]:
-    """Numbers of loans behind `after`, in order; of one borrower, or of all."""
-    found = select(LoanRow.id).where(LoanRow.id > after)
+def loans_after(session: Session, borrower: bytes | None, after: str, limit: int) -> list[LoanRow]:
+    """Loans behind the number `after`, in order; of one borrower, or of all."""
+    found = select(LoanRow).where(LoanRow.id > after)
     if borrower is not None:
         found = found.where(LoanRow.borrower == borrower)
     return list(session.exec(found.order_by(col(LoanRow.id)).limit(limit)).all())
 
 
-def products_after(session: Session, name: str, version: int, limit: int) -> list[ProductRow]:
-    """Product versions behind that one, by name and version."""
-    behind = or_(
-        col(ProductRow.name) > name, and_(col(ProductRow.name) == name, col(ProductRow.version) > version)
-    )
-    ordered = select(ProductRow).where(behind).order_by(col(ProductRow.name), col(ProductRow.version))
+def products_after(session: Session, after: tuple[str, int] | None, limit: int) -> list[ProductRow]:
+    """Product versions behind that one, or from the first on, by name and version."""
+    found = select(ProductRow)
+    if after is not None:
+        name, version = after
+        same_name = and_(col(ProductRow.name) == name, col(ProductRow.version) > version)
+        found = found.where(or_(col(ProductRow.name) > name, same_name))
+    ordered = found.order_by(col(ProductRow.name), col(ProductRow.version))
     return list(session.exec(ordered.limit(limit)).all())
+
+
+def products_under(session: Session, loan_ids: Sequence[str]) -> dict[str, Product]:
+    """The product of each loan, by the loan's number; one statement however many."""
+    same = and_(LoanRow.product_name == ProductRow.name, LoanRow.product_version == ProductRow.version)
+    found = select(LoanRow.id, ProductRow.terms).where(same, col(LoanRow.id).in_(loan_ids))
+    return {loan_id: product_from_json(terms) for loan_id, terms in session.exec(found).all()}
 
 
 def documents_of(session: Session, loan_id: str) -> list[str]:
