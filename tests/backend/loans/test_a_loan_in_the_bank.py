@@ -304,8 +304,8 @@ def test_a_loan_that_is_not_there_is_named(bank: Bank) -> None:
 
 def test_every_act_is_kept_with_who_did_it_and_what_decided_it(drawn: Bank) -> None:
     with reading(drawn.engine) as session:
-        acts = [(each.act, each.by) for each in loans.acts_after(session, LOAN, 0, 9)]
-    assert acts == [
+        acts = loans.acts_after(session, LOAN, 0, 9)
+    assert [(act.act, act.by) for act in acts] == [
         ("submit", "0x" + BORROWER.hex()),
         ("value", "lin"),
         ("approve", "zhao"),
@@ -314,7 +314,6 @@ def test_every_act_is_kept_with_who_did_it_and_what_decided_it(drawn: Bank) -> N
         ("disburse", "sun"),
         ("record_disbursed", "rail"),
     ]
-    facts = acts[2]["facts"]
-    assert isinstance(facts, dict)
+    facts = acts[2].facts
     assert facts["approvers"] == ["wu", "zhao"]
     assert facts["allowed_debt_minor"] == 595_000_000
