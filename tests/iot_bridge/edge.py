@@ -17,6 +17,7 @@ IDENTITY: Final = LogIdentity(31337, "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512
 CAMERA: Final = OwnDevice("gate-cam-1", 1, LocalKey(b"\x01" * 32))
 SCALE: Final = OwnDevice("weighbridge-1", 1, LocalKey(b"\x02" * 32))
 FUSION: Final = OwnDevice("fusion-1", 1, LocalKey(b"\x03" * 32))
+BRIDGE_NAME: Final = "bridge-1"
 BRIDGE: Final = LocalKey(b"\x04" * 32)
 BANK: Final = LocalKey(b"\x05" * 32)
 BEACON: Final = Beacon(7, b"\x77" * 32)

@@ -30,18 +30,19 @@ from iot_bridge.weighbridge import (
     ticket_fields,
 )
 from iot_bridge.yard import Yard
-from tests.iot_bridge.edge import BRIDGE, DOMAIN, SCALE, SITE, Edge, crossing, ticket, writer
+from tests.iot_bridge.edge import BRIDGE, BRIDGE_NAME, DOMAIN, SCALE, SITE, Edge, crossing, ticket, writer
 from tests.iot_bridge.waiting import until
+from tests.support.brokers import SiteBroker, address_at, over_both
 
 READING = '{"gross_kg": 39120, "tare_kg": 15180}'
 KNOWN = KnownDevice(SCALE.name, 1, SCALE.signer.address.lower(), frozenset({"weigh.ticket"}))
 
 
 @pytest.fixture
-def intake(edge: Edge, broker: BrokerAddress) -> Iterator[Intake]:
+def intake(edge: Edge, site_broker: SiteBroker) -> Iterator[Intake]:
     """A bridge that knows one weighbridge, connected to the broker."""
     Yard(edge.spool)
-    link = Link(broker, f"{SITE}-intake")
+    link = Link(address_at(site_broker, BRIDGE_NAME), f"{SITE}-intake")
     found = Intake(
         edge.spool,
         edge.recorder,
@@ -68,9 +69,9 @@ class Scale:
 
 
 @pytest.fixture
-def scale(tmp_path: Path, broker: BrokerAddress) -> Iterator[Scale]:
+def scale(tmp_path: Path, site_broker: SiteBroker) -> Iterator[Scale]:
     book = TicketBook(tmp_path / "scale" / "tickets.sqlite")
-    link, acknowledged = Link(broker, f"{SITE}-scale"), list[int]()
+    link, acknowledged = Link(address_at(site_broker, SCALE.name), f"{SITE}-scale"), list[int]()
     program = Weighbridge(
         book, writer(), SCALE, link, bridge=BRIDGE.address, on_acknowledged=acknowledged.append
     )
@@ -85,6 +86,7 @@ def message(seen: Any = None, device: OwnDevice = SCALE, at: Position | None = N
     return StatementMessage(SITE, None, signed.entry(), body.text)
 
 
+@over_both
 def test_a_ticket_goes_from_the_indicator_into_the_sites_log_and_is_acknowledged(
     edge: Edge, intake: Intake, scale: Scale
 ) -> None:
@@ -102,14 +104,15 @@ def test_a_ticket_goes_from_the_indicator_into_the_sites_log_and_is_acknowledged
     assert [each.net_kg for each in Yard(edge.spool).open()[1]] == [23_940]
 
 
+@over_both
 def test_tickets_weighed_while_the_bridge_is_away_are_kept_and_arrive_later_in_order(
-    edge: Edge, scale: Scale, broker: BrokerAddress
+    edge: Edge, scale: Scale, site_broker: SiteBroker
 ) -> None:
     for _ in range(3):
         scale.program.weigh(READING)
     assert len(scale.book.waiting(SITE)) == 3
     Yard(edge.spool)
-    link = Link(broker, f"{SITE}-late")
+    link = Link(address_at(site_broker, BRIDGE_NAME), f"{SITE}-late")
     Intake(
         edge.spool,
         edge.recorder,

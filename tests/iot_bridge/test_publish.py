@@ -11,22 +11,24 @@ from iot_bridge.evidence.errors import EvidenceRefused
 from iot_bridge.evidence.signature import LocalKey
 from iot_bridge.evidence.statement import ZERO32, parse_entry
 from iot_bridge.link import BrokerAddress, Link
+from iot_bridge.mosquitto import BANK as AT_BROKER
 from iot_bridge.publish import AGAIN_AFTER_S, AcknowledgerUnknown, Publisher
 from tests.iot_bridge.bank import ListeningBank
-from tests.iot_bridge.edge import BANK, CAMERA, DOMAIN, SITE, Edge, crossing
+from tests.iot_bridge.edge import BANK, BRIDGE_NAME, CAMERA, DOMAIN, SITE, Edge, crossing
 from tests.iot_bridge.waiting import until
+from tests.support.brokers import SiteBroker, address_at, over_both
 
 
 @pytest.fixture
-def bank(broker: BrokerAddress) -> Iterator[ListeningBank]:
-    found = ListeningBank(broker)
+def bank(site_broker: SiteBroker) -> Iterator[ListeningBank]:
+    found = ListeningBank(address_at(site_broker, AT_BROKER))
     yield found
     found.close()
 
 
 @pytest.fixture
-def publisher(edge: Edge, broker: BrokerAddress) -> Iterator[Publisher]:
-    link = Link(broker, f"{SITE}-bridge")
+def publisher(edge: Edge, site_broker: SiteBroker) -> Iterator[Publisher]:
+    link = Link(address_at(site_broker, BRIDGE_NAME), f"{SITE}-bridge")
     found = Publisher(edge.spool, link, domain=DOMAIN, acknowledger=BANK.address)
     edge.recorder.listen(found.heard)
     link.start()
@@ -35,6 +37,16 @@ def publisher(edge: Edge, broker: BrokerAddress) -> Iterator[Publisher]:
     link.stop()
 
 
+@pytest.fixture
+def away(site_broker: SiteBroker) -> Iterator[SiteBroker]:
+    """A broker that is stopped; afterwards it runs, for whoever comes next."""
+    site_broker.stop()
+    yield site_broker
+    site_broker.stop()
+    site_broker.start()
+
+
+@over_both
 def test_a_recorded_statement_reaches_the_bank_whole_and_leaves_when_acknowledged_and_confirmed(
     edge: Edge, publisher: Publisher, bank: ListeningBank
 ) -> None:
@@ -49,6 +61,7 @@ def test_a_recorded_statement_reaches_the_bank_whole_and_leaves_when_acknowledge
     assert edge.spool.waiting() == 0
 
 
+@over_both
 def test_what_the_bank_did_not_acknowledge_is_sent_again_later_and_later(
     edge: Edge, publisher: Publisher, bank: ListeningBank
 ) -> None:
@@ -65,28 +78,29 @@ def test_what_the_bank_did_not_acknowledge_is_sent_again_later_and_later(
     assert len(bank.different()) == 1
 
 
-def test_statements_made_while_the_broker_is_away_arrive_in_order_when_it_is_back(edge: Edge) -> None:
-    with embedded_broker(0) as port:
-        pass
-    address = BrokerAddress("127.0.0.1", port)
-    link = Link(address, f"{SITE}-bridge-away")
+@over_both
+def test_statements_made_while_the_broker_is_away_arrive_in_order_when_it_is_back(
+    edge: Edge, away: SiteBroker
+) -> None:
+    link = Link(address_at(away, BRIDGE_NAME), f"{SITE}-bridge-away")
     publisher = Publisher(edge.spool, link, domain=DOMAIN, acknowledger=BANK.address)
     edge.recorder.listen(publisher.heard)
     link.start()
     taken = [edge.recorder.record("gate-cam-1", crossing(at)) for at in range(5)]
     assert publisher.send_again(0.0) == 0
-    with embedded_broker(port):
-        bank = ListeningBank(address)
-        assert link.wait_up(60)
-        publisher.worker.start()
-        heard = bank.wait_for(5)
-        until(lambda: edge.spool.unacknowledged() == [])
-        publisher.worker.stop()
-        link.stop()
-        bank.close()
+    away.start()
+    bank = ListeningBank(address_at(away, AT_BROKER))
+    assert link.wait_up(60)
+    publisher.worker.start()
+    heard = bank.wait_for(5)
+    until(lambda: edge.spool.unacknowledged() == [])
+    publisher.worker.stop()
+    link.stop()
+    bank.close()
     assert [each.index for each in heard[:5]] == [each.index for each in taken]
 
 
+@over_both
 def test_a_spool_longer_than_the_window_is_sent_to_its_end(
     edge: Edge, publisher: Publisher, bank: ListeningBank
 ) -> None:
@@ -109,6 +123,7 @@ def test_an_acknowledgement_by_another_key_lets_nothing_go(edge: Edge, publisher
     assert len(edge.spool.unacknowledged()) == 1
 
 
+@over_both
 def test_a_poisoned_acknowledgement_does_not_stop_the_next_one(
     edge: Edge, publisher: Publisher, bank: ListeningBank
 ) -> None:
@@ -117,6 +132,7 @@ def test_a_poisoned_acknowledgement_does_not_stop_the_next_one(
     until(lambda: edge.spool.unacknowledged() == [])
 
 
+@over_both
 def test_a_message_with_one_flipped_byte_is_by_nobody(
     edge: Edge, publisher: Publisher, bank: ListeningBank
 ) -> None:

@@ -18,12 +18,16 @@ import pytest
 
 from backend.story.parts import Broker
 from contracts.loopback import free_port
-from iot_bridge.mosquitto import MosquittoConfig, Site
+from iot_bridge.mosquitto import BANK, MosquittoConfig, Site
 from tests.support.parts import debian_program
 
 PROGRAM: Final = Path("/usr/sbin/mosquitto")
 READY_S: Final = 15.0
 HOST: Final = "127.0.0.1"
+CLEAN_START: Final = b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00"
+"""CONNECT of MQTT 5 without an id or properties: what was kept under the name is dropped, nothing is kept."""
+ACCEPTED: Final = b"\x20"
+GOODBYE: Final = b"\xe0\x00"
 
 
 @dataclass
@@ -76,23 +80,44 @@ class Mosquitto:
         self.process.wait(READY_S)
         self.process = None
 
+    def forget(self) -> None:
+        """End every identity's session, with what waits in it: the next test finds it as new."""
+        for name in self.config.identities():
+            with self._connected(name) as line:
+                line.sendall(CLEAN_START)
+                assert line.recv(2)[:1] == ACCEPTED
+                line.sendall(GOODBYE)
+
     def _answers(self) -> bool:
-        files = self.identity("bank")
-        context = ssl.create_default_context(cafile=files["ca"])
-        context.load_cert_chain(files["certificate"], files["key"])
         try:
-            with (
-                socket.create_connection((HOST, self.port), timeout=1) as bare,
-                context.wrap_socket(bare, server_hostname=HOST),
-            ):
+            with self._connected(BANK):
                 return True
         except OSError:
             return False
+
+    @contextlib.contextmanager
+    def _connected(self, name: str) -> Iterator[ssl.SSLSocket]:
+        files = self.identity(name)
+        context = ssl.create_default_context(cafile=files["ca"])
+        context.load_cert_chain(files["certificate"], files["key"])
+        with (
+            socket.create_connection((HOST, self.port), timeout=READY_S) as bare,
+            context.wrap_socket(bare, server_hostname=HOST) as line,
+        ):
+            yield line
 
 
 @contextlib.contextmanager
 def mosquitto_broker(sites: Sequence[Site]) -> Iterator[Mosquitto]:
     """A running Mosquitto for those sites, gone at the end."""
+    with mosquitto_set_up(sites) as broker:
+        broker.start()
+        yield broker
+
+
+@contextlib.contextmanager
+def mosquitto_set_up(sites: Sequence[Site]) -> Iterator[Mosquitto]:
+    """A Mosquitto for those sites that is not started yet, gone at the end."""
     folder = Path(tempfile.mkdtemp(prefix="tally-mq-"))
     config = MosquittoConfig(
         folder=folder / "config",
@@ -105,7 +130,6 @@ def mosquitto_broker(sites: Sequence[Site]) -> Iterator[Mosquitto]:
     config.issue_certificates((HOST,))
     broker = Mosquitto(config)
     try:
-        broker.start()
         yield broker
     finally:
         broker.stop(signal.SIGKILL)

@@ -14,14 +14,18 @@ from backend.alerts.actions import standing_alerts
 from backend.app.serving import EarStopped
 from backend.db import reading
 from backend.evidence.actions import gaps
-from backend.evidence.subscriber import BrokerAddress, BrokerUnavailable, Subscriber
+from backend.evidence.subscriber import BrokerAddress, BrokerUnavailable, Certificates, Subscriber
 from backend.evidence.tables import FindingRow, QuarantineRow, StatementRow
-from iot_bridge.broker import embedded_broker
+from backend.settings import Settings
+from iot_bridge import link as edge_link
 from iot_bridge.evidence.acknowledgement import SignedAcknowledgement, recover_acknowledger
 from iot_bridge.evidence.message import StatementMessage, acknowledgements_topic, statements_topic
+from iot_bridge.mosquitto import BANK, Site
 from tests.backend.app.conftest import CAMERA, World
 from tests.backend.edge import crossing, id_of
-from tests.support.ledger_life import SITE
+from tests.support.brokers import SiteBroker, address_at, over_both, running_embedded, settings_at
+from tests.support.ledger_life import BRIDGE, SITE
+from tests.support.mosquitto import HOST, Mosquitto, mosquitto_broker
 
 PATIENCE_S = 10
 
@@ -31,15 +35,18 @@ class Edge:
     """The other end of the broker, as a bridge has it."""
 
     port: int
+    certificates: edge_link.Certificates | None = None
     acknowledged: "queue.Queue[SignedAcknowledgement]" = field(default_factory=queue.Queue)
 
     def __post_init__(self) -> None:
         self.client = Client(CallbackAPIVersion.VERSION2, "edge", protocol=MQTTProtocolVersion.MQTTv5)
+        if self.certificates is not None:
+            self.client.tls_set_context(self.certificates.context())
         self.client.on_message = lambda _c, _d, message: self.acknowledged.put(
             SignedAcknowledgement.parse(message.payload)
         )
         self.client.on_connect = lambda client, *_: client.subscribe(acknowledgements_topic(SITE), qos=1)
-        self.client.connect("127.0.0.1", self.port)
+        self.client.connect(HOST, self.port)
         self.client.loop_start()
 
     def publish(self, payload: bytes, device: str = CAMERA) -> None:
@@ -55,9 +62,37 @@ class Edge:
         self.client.loop_stop()
 
 
+@pytest.fixture(scope="module")
+def mosquitto() -> Iterator[Mosquitto]:
+    with mosquitto_broker([Site(SITE, BRIDGE)]) as running:
+        yield running
+
+
 @pytest.fixture
-def edge(port: int) -> Iterator[Edge]:
-    edge = Edge(port)
+def site_broker(request: pytest.FixtureRequest) -> Iterator[SiteBroker]:
+    """A broker with nothing in it: the embedded one, or where a test is `over_both`, each in turn."""
+    if getattr(request, "param", "embedded") == "embedded":
+        with running_embedded() as broker:
+            yield broker
+        return
+    shared: Mosquitto = request.getfixturevalue("mosquitto")
+    yield shared
+    shared.forget()
+
+
+@pytest.fixture
+def port(site_broker: SiteBroker) -> int:
+    return site_broker.port
+
+
+@pytest.fixture
+def settings(settings: Settings, site_broker: SiteBroker) -> Settings:
+    return settings.model_copy(update=settings_at(site_broker, BANK))
+
+
+@pytest.fixture
+def edge(site_broker: SiteBroker) -> Iterator[Edge]:
+    edge = Edge(site_broker.port, address_at(site_broker, BRIDGE).certificates)
     yield edge
     edge.close()
 
@@ -74,10 +109,16 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def ear_at(broker: SiteBroker, client_id: str) -> BrokerAddress:
+    files = broker.identity(BANK)
+    return BrokerAddress(HOST, broker.port, client_id, certificates=Certificates(**files) if files else None)
+
+
 def out(world: World) -> StatementMessage:
     return world.says(CAMERA, "gate.crossing", crossing("out", 7))
 
 
+@over_both
 def test_what_was_committed_is_acknowledged_with_the_banks_own_key(world: World, edge: Edge) -> None:
     message = out(world)
     (signed,) = edge.send(message)
@@ -89,6 +130,7 @@ def test_what_was_committed_is_acknowledged_with_the_banks_own_key(world: World,
     assert [row.id for row in rows(world, StatementRow)] == [id_of(message)]
 
 
+@over_both
 def test_a_statement_sent_again_is_acknowledged_again_and_stored_once(world: World, edge: Edge) -> None:
     message = out(world)
     first, second, third = edge.send(message, message, message)
@@ -97,6 +139,7 @@ def test_a_statement_sent_again_is_acknowledged_again_and_stored_once(world: Wor
     assert len(world.look(standing_alerts)) == 1
 
 
+@over_both
 def test_a_poisoned_message_is_put_aside_and_the_next_one_is_taken(world: World, edge: Edge) -> None:
     for poison in (b"", b"\xff\xfe", b"{}", b'{"v":1}', b"[" * 5_000):
         edge.publish(poison)
@@ -140,8 +183,9 @@ def test_a_gap_is_held_acknowledged_and_alerted_once(world: World, edge: Edge) -
     assert world.look(gaps) == []
 
 
+@over_both
 def test_what_cannot_be_committed_is_not_acknowledged_to_the_broker_and_comes_again(
-    world: World, edge: Edge, port: int
+    world: World, edge: Edge, site_broker: SiteBroker
 ) -> None:
     world.service.stop()
     heard: list[bytes] = []
@@ -150,7 +194,7 @@ def test_what_cannot_be_committed_is_not_acknowledged_to_the_broker_and_comes_ag
         heard.append(payload)
         raise OSError("the disk is full")
 
-    address = BrokerAddress("127.0.0.1", port, "another-bank")
+    address = ear_at(site_broker, "another-bank")
     faulty = Subscriber(address, stumble)
     faulty.start()
     faulty.require_listening(PATIENCE_S)
@@ -179,15 +223,15 @@ def test_a_bank_that_cannot_commit_stops_rather_than_goes_on_deaf(world: World, 
     assert stopped()
 
 
-def test_a_broker_that_is_not_there_is_waited_for_and_heard_when_it_comes() -> None:
-    with embedded_broker(0) as port:
-        pass
-    ear = Subscriber(BrokerAddress("127.0.0.1", port, "bank"), lambda *_: None)
+@over_both
+def test_a_broker_that_is_not_there_is_waited_for_and_heard_when_it_comes(site_broker: SiteBroker) -> None:
+    site_broker.stop()
+    ear = Subscriber(ear_at(site_broker, "bank"), lambda *_: None)
     ear.start()
     with pytest.raises(BrokerUnavailable):
         ear.require_listening(0.2)
     assert not ear.is_listening
-    with embedded_broker(port):
-        ear.require_listening(PATIENCE_S)
-        assert ear.is_listening
-        ear.stop()
+    site_broker.start()
+    ear.require_listening(PATIENCE_S)
+    assert ear.is_listening
+    ear.stop()

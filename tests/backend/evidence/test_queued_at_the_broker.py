@@ -23,7 +23,7 @@ from iot_bridge.mosquitto import Site as SiteAtBroker
 from tests.backend.edge import DOMAIN, Device, Site, crossing, id_of
 from tests.support.mosquitto import HOST, Mosquitto, mosquitto_broker
 
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 BRIDGE = "bridge.1"
 WRITTEN_DOWN_AFTER_S = 1.5
 """The broker writes down what changed each second; what came after is the spool's to send again."""
