@@ -1,5 +1,6 @@
 """The registry over the API: registrars of the bank enrol, two of them suspend, everybody reads their own."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -127,14 +128,13 @@ def enrol_party(body: PartyForm, once: OnceDep, desk: RegistryDep, caller: Regis
     desk.require_enroller()
     account = desk.account(body.account or body.party)
     identity = identity_commitment(body.particulars.particulars())
-
-    def effect(session: Session) -> Intended:
-        key = desk.enrol_party(
+    return _intend(
+        once,
+        caller,
+        lambda session: desk.enrol_party(
             session, body.party, account=account, capacities=body.flags(), identity=identity
-        )
-        return intended(session, key)
-
-    return once(effect, status=202)
+        ),
+    )
 
 
 @router.post(
@@ -166,10 +166,7 @@ def enrol_person(
     require_person(caller)
     desk.require_enroller()
     person = desk.account(body.person)
-    return once(
-        lambda session: intended(session, desk.enrol_person(session, party, person)),
-        status=202,
-    )
+    return _intend(once, caller, lambda session: desk.enrol_person(session, party, person))
 
 
 @router.get("/sites")
@@ -210,10 +207,10 @@ def enrol_site(
     body: SiteForm, once: OnceDep, times: TimesDep, desk: RegistryDep, caller: Registrar
 ) -> Response:
     """Enrol a site of an enrolled operator."""
-
-    def effect(session: Session) -> Intended:
-        require_person(caller)
-        key = desk.enrol_site(
+    return _intend(
+        once,
+        caller,
+        lambda session: desk.enrol_site(
             session,
             body.site,
             operator=body.operator,
@@ -222,10 +219,8 @@ def enrol_site(
             licensed_until=body.licensed_until,
             max_age_blocks=body.max_age_blocks,
             now=times.wall.now(),
-        )
-        return intended(session, key)
-
-    return once(effect, status=202)
+        ),
+    )
 
 
 @router.post(
@@ -243,14 +238,13 @@ def renew_licence(
     caller: Registrar,
 ) -> Response:
     """Record a new licence of a site."""
-
-    def effect(session: Session) -> Intended:
-        require_person(caller)
-        licence, now = word(body.licence), times.wall.now()
-        key = desk.renew_licence(session, site, licence=licence, until=body.licensed_until, now=now)
-        return intended(session, key)
-
-    return once(effect, status=202)
+    return _intend(
+        once,
+        caller,
+        lambda session: desk.renew_licence(
+            session, site, licence=word(body.licence), until=body.licensed_until, now=times.wall.now()
+        ),
+    )
 
 
 @router.get("/devices", responses=refusals(SiteUnknown))
@@ -294,10 +288,10 @@ def enrol_device(
     body: DeviceForm, once: OnceDep, times: TimesDep, desk: RegistryDep, caller: Registrar
 ) -> Response:
     """Enrol a device with its first key at an enrolled site."""
-
-    def effect(session: Session) -> Intended:
-        require_person(caller)
-        key = desk.enrol_device(
+    return _intend(
+        once,
+        caller,
+        lambda session: desk.enrol_device(
             session,
             body.device,
             site=body.site,
@@ -306,10 +300,8 @@ def enrol_device(
             key=body.key,
             calibrated_until=body.calibrated_until,
             now=times.wall.now(),
-        )
-        return intended(session, key)
-
-    return once(effect, status=202)
+        ),
+    )
 
 
 @router.post(
@@ -327,13 +319,11 @@ def calibrate_device(
     caller: Registrar,
 ) -> Response:
     """Record a new calibration of a device."""
-
-    def effect(session: Session) -> Intended:
-        require_person(caller)
-        now = times.wall.now()
-        return intended(session, desk.calibrate(session, device, until=body.calibrated_until, now=now))
-
-    return once(effect, status=202)
+    return _intend(
+        once,
+        caller,
+        lambda session: desk.calibrate(session, device, until=body.calibrated_until, now=times.wall.now()),
+    )
 
 
 @router.post(
@@ -368,6 +358,16 @@ def suspend_device(
 ) -> Response:
     """Take a device's standing, or give it back; two registrars do."""
     return _suspend(DEVICE, device, body, once, two, desk)
+
+
+def _intend(once: Once, caller: Caller, decide: Callable[[Session], str]) -> Response:
+    """The act of the ledger that a person at the registry decides, by its key."""
+
+    def effect(session: Session) -> Intended:
+        require_person(caller)
+        return intended(session, decide(session))
+
+    return once(effect, status=202)
 
 
 def _suspend(
