@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     webhooks_private: bool = False
     """Whether webhooks may lead into private networks."""
 
+    demo_sign_in: bool = False
+    """Whether the console signs anybody in by one click, without a password; on this machine itself only."""
+
     @classmethod
     def from_environment(cls) -> Self:
         """The settings that the process was started with.

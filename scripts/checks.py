@@ -18,6 +18,7 @@ CHECKS = {
     "types": [str(BIN / "mypy"), "--no-error-summary"],
     "imports": [str(BIN / "lint-imports")],
     "docs": [sys.executable, "scripts/build_docs.py", "--check"],
+    "locale": [sys.executable, "scripts/build_locale.py", "--check"],
     "artifacts": [sys.executable, "scripts/build_contracts.py", "--check"],
 }
 

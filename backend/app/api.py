@@ -15,6 +15,11 @@ from backend.app.bank import Bank
 from backend.app.describing import READING, describe
 from backend.audit import routes as audit
 from backend.backup.actions import require_reconciled
+from backend.console import refusing
+from backend.console import routes as console
+from backend.console.pulse import Pulse
+from backend.console.rendering import Renderer
+from backend.console.shielding import Shield
 from backend.db import reading
 from backend.documents import routes as documents
 from backend.documents.actions import DocumentStore
@@ -61,7 +66,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     approvals.router,
     notices.router,
 )
-SIGNING_IN: Final = ("POST", "/v1/sessions")
+SIGNING_IN: Final = frozenset(("POST", path) for path in ("/v1/sessions", *console.SIGNING_IN))
 """Whoever reads must be able to sign in, and an approver of the reconciliation reads first."""
 
 
@@ -71,7 +76,7 @@ async def only_read_until_reconciled(request: Request) -> None:
     Raises:
         NotReconciled: it was restored, and what happened since is not known yet.
     """
-    if request.method in READING or (request.method, request.url.path) == SIGNING_IN:
+    if request.method in READING or (request.method, request.url.path) in SIGNING_IN:
         return
     ports: Ports = request.app.state.ports
     await run_in_threadpool(_require_reconciled, ports.of(Engine))
@@ -101,10 +106,12 @@ def create_api(bank: Bank) -> FastAPI:
         dependencies=[Depends(only_read_until_reconciled)],
     )
     app.state.ports = ports_of(bank)
-    for router in (*ROUTERS, health.router, metrics.router, reference.router):
+    for router in (*ROUTERS, health.router, metrics.router, reference.router, *console.ROUTERS):
         app.include_router(router)
     install(app)
+    refusing.install(app)
     app.add_middleware(Surroundings)
+    app.add_middleware(Shield)
     app.openapi_schema = describe(app)
     return app
 
@@ -120,4 +127,6 @@ def ports_of(bank: Bank) -> Ports:
     ports.offer(SecretBox, bank.webhook_secrets)
     ports.offer(UrlPolicy, bank.webhook_policy)
     ports.offer(Tide, Tide(bank.engine))
+    ports.offer(Renderer, Renderer.at(bank.settings.business_zone))
+    ports.offer(Pulse, Pulse(lambda: health.dots_of(bank)))
     return ports

@@ -3,22 +3,31 @@
 import json
 import socket
 from types import FrameType
+from typing import Final
 
 import uvicorn
 
 from backend.app.api import create_api
 from backend.app.bank import Bank
 from backend.app.logs import log_as_json
-from backend.errors import Unavailable
+from backend.errors import Forbidden, Unavailable
 from backend.migrations import require_current
 from backend.notices.streaming import Tide
 from backend.settings import Settings
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class PortTaken(Unavailable):
     """The API cannot listen there; another program has the port, or the address is not this machine's."""
 
     code = "app.port_taken"
+
+
+class DemoNotOnLoopback(Forbidden):
+    """Signing in without a password is for this machine itself; listen on loopback, or turn it off."""
+
+    code = "app.demo_not_on_loopback"
 
 
 def serve_api(settings: Settings, *, host: str, port: int) -> None:
@@ -30,10 +39,13 @@ def serve_api(settings: Settings, *, host: str, port: int) -> None:
         port: 0 takes a free one.
 
     Raises:
+        DemoNotOnLoopback: anybody could sign in from elsewhere.
         PortTaken: somebody else listens there.
         SchemaOutdated: the database has another form than this version needs.
     """
     log_as_json()
+    if settings.demo_sign_in and host not in LOOPBACK:
+        raise DemoNotOnLoopback(host=host)
     bank = Bank.open(settings)
     require_current(bank.engine)
     listening = listen(host, port)

@@ -34,6 +34,7 @@ from backend.evidence.tables import (
     StatementRow,
     current_log,
     gaps_of,
+    last_received,
     neighbours,
     observed,
     row_at_index,
@@ -121,6 +122,11 @@ def mirrored_size(session: Session, site: bytes) -> int:
     """How much of a site's newest log is here without a hole; 0 where the ledger shows none."""
     log = current_log(session, site)
     return 0 if log is None else log.size
+
+
+def heard_at(session: Session) -> datetime | None:
+    """When a device was last heard; None before the first statement."""
+    return last_received(session)
 
 
 def gaps(session: Session, device: bytes | None = None) -> list[Gap]:

@@ -187,6 +187,11 @@ def statement_row(session: Session, statement_id: bytes) -> StatementRow:
     return row
 
 
+def last_received(session: Session) -> datetime | None:
+    """When the newest statement was taken; None before the first."""
+    return session.exec(select(func.max(StatementRow.received_at))).one()
+
+
 def row_at_seq(session: Session, device: bytes, seq: int) -> StatementRow | None:
     """What the device said under this sequence number."""
     found = select(StatementRow).where(StatementRow.device == device, StatementRow.seq == seq)

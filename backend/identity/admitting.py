@@ -216,6 +216,17 @@ def people_of(session: Session, organisation: str, after: str, limit: int) -> li
     return [person_in_words(row) for row in found]
 
 
+def acting_people(session: Session, limit: int) -> list[tuple[OrganisationKind, Person]]:
+    """Everybody who acts, with what their organisation is, by organisation and name."""
+    found = session.exec(
+        select(PersonRow, OrganisationRow.kind)
+        .where(col(PersonRow.organisation) == col(OrganisationRow.id), col(PersonRow.active))
+        .order_by(col(OrganisationRow.kind), col(PersonRow.organisation), col(PersonRow.id))
+        .limit(limit)
+    )
+    return [(OrganisationKind(kind), person_in_words(row)) for row, kind in found]
+
+
 def organisations(session: Session, after: str, limit: int) -> list[OrganisationRow]:
     """Organisations in the order of their ids, from behind `after`."""
     found = session.exec(

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, Index, text
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, SQLModel, and_, col, func, select
 
 from backend.db import BigInt, UtcDateTime, append_only
 from backend.errors import NotFound
@@ -181,3 +181,21 @@ def decisions_after(session: Session, loan_id: str, after: int, limit: int) -> l
         MarginDecisionRow.loan_id == loan_id, MarginDecisionRow.number > after
     )
     return list(session.exec(found.order_by(col(MarginDecisionRow.number)).limit(limit)).all())
+
+
+def newest_decisions(session: Session, until: datetime) -> list[MarginDecisionRow]:
+    """The newest decision about each loan's cover that was taken by that instant, by the loans' numbers."""
+    newest = (
+        select(MarginDecisionRow.loan_id, func.max(MarginDecisionRow.number).label("number"))
+        .where(MarginDecisionRow.decided_at <= until)
+        .group_by(MarginDecisionRow.loan_id)
+        .subquery()
+    )
+    found = select(MarginDecisionRow).join(
+        newest,
+        and_(
+            col(MarginDecisionRow.loan_id) == newest.c.loan_id,
+            col(MarginDecisionRow.number) == newest.c.number,
+        ),
+    )
+    return list(session.exec(found.order_by(col(MarginDecisionRow.loan_id))).all())

@@ -29,6 +29,7 @@ from backend.notices.tables import (
     endpoint_row,
     endpoints_for,
     mail_endpoints,
+    newest_id,
     notice_of,
     pending_of,
 )
@@ -175,3 +176,8 @@ def _disable(session: Session, row: EndpointRow) -> None:
     for each in pending_of(session, row.id):
         each.state = DeliveryState.CANCELLED.value
     session.flush()
+
+
+def newest(session: Session) -> int:
+    """The number of the newest notice of all; 0 before the first."""
+    return newest_id(session)

@@ -1,5 +1,7 @@
 """What other capabilities may ask about parties, sites and devices, and how the bank names a party."""
 
+from collections.abc import Collection
+
 from sqlmodel import Session
 
 from backend.parties.rules import (
@@ -18,6 +20,7 @@ from backend.parties.tables import (
     device_facts,
     device_ids_at,
     device_key,
+    legal_names,
     party_facts,
     party_id_of_account,
     party_id_of_name,
@@ -129,3 +132,8 @@ def key_of(session: Session, device_id: bytes, epoch: int) -> DeviceKey:
         KeyEpochUnknown: no confirmed event gave it one.
     """
     return device_key(session, device_id, epoch)
+
+
+def names_of(session: Session, parties: Collection[bytes]) -> dict[bytes, str]:
+    """The legal names of these parties as the bank's register has them; a party without one is left out."""
+    return legal_names(session, parties)

@@ -1,5 +1,6 @@
 """Projections of the registry's confirmed events, and the bank's private register of names."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -120,6 +121,12 @@ def suspended_at(session: Session, kind: str, subject: bytes, block: int | None 
     ).all()
     changes = [(row.block_number, row.suspended) for row in rows]
     return was_suspended(changes, block if block is not None else 2**63)
+
+
+def legal_names(session: Session, parties: Collection[bytes]) -> dict[bytes, str]:
+    """What the bank's register calls these parties; those it has not named are left out."""
+    named = session.exec(select(PartyNameRow).where(col(PartyNameRow.party).in_(parties))).all()
+    return {row.party: row.legal_name for row in named}
 
 
 def party_facts(session: Session, party: bytes) -> PartyFacts:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -139,7 +140,14 @@ def bank_database() -> str:
 
 @pytest.fixture
 def settings(chain: AnyLedger, life: LedgerLife, tmp_path: Path, port: int, bank_database: str) -> Settings:
-    deployment, keystore = tmp_path / "deployment.json", tmp_path / "keys"
+    return settings_in(tmp_path, chain, life, port=port, database_url=bank_database)
+
+
+def settings_in(
+    folder: Path, chain: AnyLedger, life: LedgerLife, *, port: int, database_url: str = ""
+) -> Settings:
+    """The settings of a bank that keeps everything in a folder."""
+    deployment, keystore = folder / "deployment.json", folder / "keys"
     life.ledger.deployment.save(deployment)
     for name in (DEPOSITOR, OPERATOR, LENDER, *OFFICERS, "witness", "enroller", "guardian"):
         keep(keystore, name, life.ledger.chain.key(name))
@@ -153,9 +161,9 @@ def settings(chain: AnyLedger, life: LedgerLife, tmp_path: Path, port: int, bank
         enroller="enroller",
         guardian="guardian",
         rail="sandbox",
-        data=tmp_path / "bank",
+        data=folder / "bank",
         broker_port=port,
-        database_url=bank_database,
+        database_url=database_url,
     )
 
 
@@ -167,6 +175,13 @@ def life(chain: AnyLedger) -> LedgerLife:
 
 @pytest.fixture
 def world(settings: Settings, life: LedgerLife) -> Iterator[World]:
+    with world_on(settings, life) as world:
+        yield world
+
+
+@contextmanager
+def world_on(settings: Settings, life: LedgerLife) -> Iterator[World]:
+    """The bank of these settings at work on that ledger."""
     bank = Bank.open(settings)
     upgrade(bank.engine)
     world = World(life, bank, Service(bank))

@@ -1,0 +1,66 @@
+"""Every code that a page may show, by its context: each is named in Chinese; English falls back on itself.
+
+A page that shows other codes adds a line here, and their names to its own catalogue.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from backend.alerts.rules import AlertKind
+from backend.console.navigation import ENTRIES
+from backend.console.pulse import Health, Part
+from backend.console.session import THEMES
+from backend.identity.permissions import OrganisationKind
+from backend.identity.rules import Role
+from backend.loans.rules.life import LoanState
+from backend.margin.rules.call import MarginState
+from backend.notices.rules import NoticeKind
+
+CODES: Final[Mapping[str, Iterable[str]]] = {
+    "act": (
+        "loans.release",
+        "loans.unfreeze",
+        "margin.enforce",
+        "payments.refund",
+        "people.admit",
+        "people.password",
+        "pledges.accept",
+        "products.store",
+        "releases.order",
+        "valuation.enrol_source",
+    ),
+    "alert kind": AlertKind,
+    "done": ("password_changed", "session_ended", "signed_out"),
+    "error": (
+        "alerts.alert_unknown",
+        "console.foreign_form",
+        "console.form_invalid",
+        "console.not_signed_in",
+        "console.page_unknown",
+        "db.contended",
+        "db.unavailable",
+        "identity.credential_refused",
+        "identity.password_too_weak",
+        "identity.permission_missing",
+        "identity.sign_in_refused",
+        "identity.too_many_tries",
+        "loans.loan_unknown",
+        "web.fault",
+        "web.key_reused",
+        "web.request_invalid",
+    ),
+    "found": ("loan",),
+    "health": Health,
+    "line": ("warning", "margin_call", "enforcement"),
+    "loan state": LoanState,
+    "margin state": (*MarginState, "no_data"),
+    "notice kind": NoticeKind,
+    "organisation kind": OrganisationKind,
+    "page": [entry.name for entry in ENTRIES],
+    "part": Part,
+    "role": Role,
+    "severity": ("freezing", "withholding", "no_data", "unvalued"),
+    "theme": THEMES,
+}
+IN_ENGLISH: Final = frozenset({"act", "done"})
+"""Contexts whose codes say nothing to an English reader either, so that they are named in both languages."""

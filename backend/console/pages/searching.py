@@ -1,0 +1,60 @@
+"""Search by number or hash: a page is found by its name, and nothing is guessed."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+
+from backend.console.visiting import Visit, see_other, seen_by
+from backend.errors import Forbidden, NotFound
+from backend.identity.permissions import Permission
+from backend.loans.access import LOAN_ID
+from backend.loans.reading_routes import get_loan
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A page that was found: `kind` is a code of the context `found`."""
+
+    kind: str
+    name: str
+    path: str
+
+
+Finder = Callable[[Visit, str], Iterator[Hit]]
+
+
+def find_loan(visit: Visit, text: str) -> Iterator[Hit]:
+    """The loan of that number."""
+    if visit.may(Permission.LOANS_READ) and re.fullmatch(LOAN_ID, text):
+        loan = get_loan(visit.look, visit.times, visit.caller, text)
+        yield Hit("loan", loan.id, f"/loans/{loan.id}")
+
+
+FINDERS: Final[tuple[Finder, ...]] = (find_loan,)
+"""Each says what goes by a text, or nothing; one that finds nothing may refuse as its capability does."""
+
+
+@router.get("/search")
+def search(
+    visit: Annotated[Visit, Depends(seen_by())], q: Annotated[str, Query(max_length=80)] = ""
+) -> Response:
+    """To the page itself where one is found, else to a list."""
+    text = q.strip()
+    hits = [*_found(visit, text)] if text else []
+    if len(hits) == 1:
+        return see_other(hits[0].path)
+    return visit.page("search.html", text=text, hits=hits)
+
+
+def _found(visit: Visit, text: str) -> Iterator[Hit]:
+    for finder in FINDERS:
+        try:
+            yield from finder(visit, text)
+        except (NotFound, Forbidden):
+            continue

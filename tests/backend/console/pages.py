@@ -1,0 +1,43 @@
+"""The list of pages: each that stands here is looked at in every language, theme and width, and by axe.
+
+A new page adds a line; one that several kinds of readers see differently adds one for each of them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.backend.console.house import CALLED
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page as a reader sees it, and a text that must be on it in each language."""
+
+    path: str
+    reader: str
+    chinese: str
+    english: str
+    status: int = 200
+    says: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "says", {"zh-CN": self.chinese, "en": self.english})
+
+    def __str__(self) -> str:
+        return f"{self.reader or 'nobody'}:{self.path}"
+
+
+PAGES: Final = (
+    Shown("/sign-in", "", "登录", "Sign in"),
+    Shown("/", "officer", "风险敞口", "Exposure"),
+    Shown("/", "borrower", "我的贷款", "My loans"),
+    Shown("/", "operator", "总览", "Dashboard"),
+    Shown("/", "auditor", "风险敞口", "Exposure"),
+    Shown("/loans", "officer", CALLED, CALLED),
+    Shown("/loans", "borrower", CALLED, CALLED),
+    Shown("/notices", "officer", "警报已发出", "Alert opened"),
+    Shown("/search?q=nothing", "officer", "没有找到", "Nothing goes by that name"),
+    Shown("/password", "officer", "设置您自己的密码", "A password of your own"),
+    Shown("/nowhere", "officer", "没有此页面", "There is no such page", status=404),
+    Shown("/loans", "operator", "您的权限不包括此操作", "does not carry the permission", status=403),
+)
