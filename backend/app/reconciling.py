@@ -8,6 +8,7 @@ from typing import Final
 import typer
 
 from backend.app.bank import Bank
+from backend.app.logs import log_as_json
 from backend.app.reactions import BankReactions
 from backend.backup.findings import Accounts
 from backend.backup.reconciling import Reconciler
@@ -68,6 +69,7 @@ def _contracts(bank: Bank) -> dict[str, str]:
 
 def reconcile(settings: Settings, *, accept: str | None, people: list[str], as_json: bool) -> None:
     """Reconcile, and say what was found; ends with 1 while something waits for two people."""
+    log_as_json()  # to where errors go, so that the answer is a program's to read
     bank = Bank.without_ledger(settings)
     try:
         require_current(bank.engine)

@@ -29,6 +29,7 @@ from backend.backup.rules import (
 from backend.backup.tables import ReconciliationRow
 from backend.db import from_hex, naming_troubles, open_database, transaction
 from backend.migrations import config_for, upgrade
+from backend.notices.actions import announce_restored
 from backend.settings import Settings
 from contracts.deploy import Deployment
 
@@ -240,8 +241,13 @@ def _place(settings: Settings, target: Path, staging: Path, name: str) -> Path |
 def _mark_sqlite(file: Path, mark: ReconciliationRow) -> None:
     engine = open_database(f"sqlite:///{file}")
     with transaction(engine) as session:
+        _say_restored(session, mark)
         session.add(mark)
     engine.dispose()
+
+
+def _say_restored(session: Session, mark: ReconciliationRow) -> None:
+    announce_restored(session, facts={"height": mark.height}, at=mark.restored_at)
 
 
 def _fill_postgresql(settings: Settings, archive: Archive, mark: ReconciliationRow, tell: Tell) -> None:
@@ -256,6 +262,7 @@ def _fill_postgresql(settings: Settings, archive: Archive, mark: ReconciliationR
                 with archive.reading(name) as rows:
                     snapshots.fill_postgresql(connection, table, rows)
                 tell(name, archive.manifest.members[name].bytes)
+            _say_restored(session, mark)
             snapshots.set_counters(connection)
             session.add(mark)
     finally:

@@ -12,6 +12,7 @@ from backend.db import take_turns
 from backend.notices.rules import (
     MAIL,
     MAILED,
+    RESTORED_APART,
     DeliveryState,
     EndpointDisabled,
     Notice,
@@ -61,14 +62,36 @@ def announce(
         at: when it happened, by the clock that the act lives in.
     """
     take_turns(session, TURN)
-    row = NoticeRow(kind=kind.value, organisation=organisation, subject=subject, facts=facts, at=at)
+    return _keep(
+        session, NoticeRow(kind=kind.value, organisation=organisation, subject=subject, facts=facts, at=at)
+    )
+
+
+def announce_restored(session: Session, *, facts: dict[str, Any], at: datetime) -> Notice:
+    """Announce to the bank that it was put back from a backup, under an id far behind the backup's last.
+
+    The bank that is lost has given ids since then. Who was told them takes no new notice for an old one, and
+    whoever reads on behind one of them misses nothing. The counter of PostgreSQL is to be set afterwards.
+    """
+    row = NoticeRow(
+        id=newest_id(session) + RESTORED_APART,
+        kind=NoticeKind.BANK_RESTORED.value,
+        subject="bank",
+        facts=facts,
+        at=at,
+    )
+    return _keep(session, row)
+
+
+def _keep(session: Session, row: NoticeRow) -> Notice:
+    """Keep a notice, and a delivery to everybody who may see it and wants its kind."""
     session.add(row)
     session.flush()
     notice = notice_of(row)
     session.add_all(
         NoticeDeliveryRow(notice=notice.id, endpoint=each.id, state=DeliveryState.PENDING.value)
-        for each in endpoints_for(session, organisation)
-        if not each.kinds or kind.value in each.kinds
+        for each in endpoints_for(session, row.organisation)
+        if not each.kinds or row.kind in each.kinds
     )
     session.flush()
     return notice

@@ -61,8 +61,11 @@ class NoticeKind(StrEnum):
     PAYMENT_SETTLED = "payment_settled"
     PAYMENT_REJECTED = "payment_rejected"
     ACT_REFUSED = "act_refused"
+    BANK_RESTORED = "bank_restored"
 
 
+RESTORED_APART: Final = 1_000_000
+"""How far behind a backup's last notice a restored bank goes on, so that no id is given a second time."""
 MAILED: Final = frozenset({NoticeKind.ALERT_OPENED, NoticeKind.MARGIN_CALL_OPENED})
 """What people are written to about."""
 
