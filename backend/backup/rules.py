@@ -106,7 +106,7 @@ class FindingKind(StrEnum):
     EVENT_WITHOUT_OPENING = "event_without_opening"
     """The ledger holds a commitment to an event of a loan whose opening is lost; it cannot be shown."""
     STATEMENTS_LOST = "statements_lost"
-    """The bank witnessed a head whose statements it no longer has; the bridge has to say them again."""
+    """The bank witnessed a head whose statements it no longer has; the bridge may still hold them."""
     TRANSACTION_FOREIGN = "transaction_foreign"
     """An account of the bank's sent it elsewhere than to the contracts."""
     TRANSACTION_WAITING = "transaction_waiting"
