@@ -115,7 +115,7 @@ def weighbridge(config: Config) -> None:
     reader = threading.Thread(target=_weigh_lines, args=(scale, keeper, stop), daemon=True)
     reader.start()
     while not stop.wait(0.1) and (reader.is_alive() or book.waiting(settings.site, 1)):
-        pass
+        link.require_well()
     scale.worker.stop()
     link.stop()
     watch.worker.stop()

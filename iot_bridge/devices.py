@@ -1,5 +1,6 @@
 """Statements of devices that sign for themselves: checked whole, taken into the site's log, acknowledged."""
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -86,8 +87,7 @@ class Intake:
         try:
             taken = self.take(StatementMessage.parse(payload))
         except SequenceTaken as twice:
-            kept = self._store.put(payload)
-            log.critical("device_says_two_things", kept=kept, **twice.facts)
+            log.critical("device_says_two_things", kept=self._kept(payload), **twice.facts)
             raise
         self._acknowledge(taken)
         if taken.is_new:
@@ -108,6 +108,16 @@ class Intake:
         self._require_ours(signed)
         require_body(signed.statement, message.body)
         return self._spool.admit(signed, message.body, note)
+
+    def _kept(self, proof: bytes) -> str:
+        """The proof's name in the store; without room none, and the device says it again until then."""
+        try:
+            return self._store.put(proof)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            log.critical("evidence_store_full")
+            return ""
 
     def _require_ours(self, signed: SignedStatement) -> None:
         said = signed.statement

@@ -41,6 +41,7 @@ class SpoolBroken(EdgeError):
     """The spool could not be written, for another reason than room; the program stops."""
 
     code = "spool.broken"
+    ends_program = True
 
 
 class DurableFile:

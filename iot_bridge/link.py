@@ -32,6 +32,12 @@ class CertificateUnusable(EdgeError):
     code = "link.certificate_unusable"
 
 
+class LinkFailed(EdgeError):
+    """A message from the broker was neither taken nor refused; the program stops and keeps what it has."""
+
+    code = "link.failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Certificates:
     """The authority that vouches for the broker, and our own certificate with its key; PEM files."""
@@ -87,6 +93,8 @@ class Link:
         self._sent: dict[int, str] = {}
         self.refused: Final[dict[str, str]] = {}
         """Topics on which the broker took no message from us, with its reason."""
+        self.failure: BaseException | None = None
+        """Why a message was neither taken nor refused; the connection is given up then."""
         self._client = Client(
             CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
         )
@@ -131,6 +139,15 @@ class Link:
         self._client.loop_stop()
         self._client._reset_sockets()  # noqa: SLF001 - paho leaves its own two to the garbage collector
         self._up.clear()
+
+    def require_well(self) -> None:
+        """Refuse to go on deaf.
+
+        Raises:
+            LinkFailed: a message was neither taken nor refused.
+        """
+        if self.failure is not None:
+            raise LinkFailed(why=f"{type(self.failure).__name__}: {self.failure}") from self.failure
 
     def is_up(self) -> bool:
         """Whether the broker is there now, as far as we know."""
@@ -202,13 +219,27 @@ class Link:
             log.info("broker_left", **lost)
 
     def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
+        if self.failure is not None:
+            return
         try:
             for topic, received in self._handlers.items():
                 if _matches(topic, message.topic):
                     received(message.topic, bytes(message.payload))
         except EdgeError as refused:
+            if refused.ends_program:
+                self._fail(client, message, refused)
+                return
             log.warning("message_refused", topic=message.topic, code=refused.code, **_plain(refused.facts))
+        except Exception as error:  # noqa: BLE001 - kept in `failure`, which ends the program
+            self._fail(client, message, error)
+            return
         client.ack(message.mid, message.qos)
+
+    def _fail(self, client: Client, message: MQTTMessage, error: BaseException) -> None:
+        """Hear no more: the broker is not told, so the message comes again to whoever listens next."""
+        self.failure = error
+        log.critical("message_not_taken", topic=message.topic, why=f"{type(error).__name__}: {error}")
+        client.disconnect()
 
 
 def _no_passphrase() -> str:

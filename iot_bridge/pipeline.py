@@ -160,6 +160,7 @@ class Bridge:
 
         Raises:
             PartFailed: a part ended that must not.
+            LinkFailed: a message was neither taken nor refused.
         """
         with self._running():
             if not self._wait_for_ledger(stop):
@@ -235,6 +236,7 @@ class Bridge:
         return True
 
     def _require_well(self) -> None:
+        self.link.require_well()
         workers = [self.publisher.worker, self.anchor.worker, *(camera.worker for camera in self.cameras)]
         if self.fusion is not None:
             workers.append(self.fusion.worker)

@@ -45,7 +45,7 @@ def keep_refused(
     session.add(
         QuarantineRow(
             sha256=key,
-            topic=topic,
+            topic=topic.replace("\0", "\ufffd"),  # PostgreSQL keeps no NUL in text; some brokers pass it on
             payload=payload,
             code=refusal.code,
             facts=json.loads(json.dumps(refusal.facts, default=str)),

@@ -7,6 +7,8 @@ class EdgeError(Exception):
     """Root of every refusal at the edge; the first line of a class's docstring is its explanation."""
 
     code: ClassVar[str]
+    ends_program: ClassVar[bool] = False
+    """Whether a program that met it must stop rather than go on with the next thing."""
 
     def __init__(self, **facts: Any) -> None:
         self.facts = facts

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from iot_bridge.evidence.canonical import MAX_INTEGER
+from iot_bridge.evidence.canonical import MAX_INTEGER, SAID
 from iot_bridge.evidence.errors import FieldMissing, FieldUnknown, FieldWrongType, FieldWrongValue
 
 CANNOT_TELL: Final = "cannot_tell"
@@ -70,7 +70,7 @@ class Word:
         if type(value) is not str:
             raise FieldWrongType(field=path, wanted="text", found=type(value).__name__)
         if value not in self.among:
-            raise FieldWrongValue(field=path, value=value, among=sorted(self.among))
+            raise FieldWrongValue(field=path, value=value[:SAID], among=sorted(self.among))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Hex:
         if type(value) is not str:
             raise FieldWrongType(field=path, wanted="hex text", found=type(value).__name__)
         if len(value) != 2 + 2 * self.length or not _HEX.fullmatch(value):
-            raise FieldWrongValue(field=path, value=value[:80], bytes=self.length)
+            raise FieldWrongValue(field=path, value=value[:SAID], bytes=self.length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Record:
             raise FieldWrongType(field=path or "body", wanted="object", found=type(value).__name__)
         for name in value:
             if name not in self.fields:
-                raise FieldUnknown(field=_under(path, name))
+                raise FieldUnknown(field=_under(path, name[:SAID]))
         for name, each in self.fields.items():
             if name in value:
                 each.require(value[name], _under(path, name))
