@@ -39,6 +39,8 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "console.page_unknown",
         "db.contended",
         "db.unavailable",
+        "evidence.media_unknown",
+        "evidence.statement_unknown",
         "identity.credential_refused",
         "identity.password_too_weak",
         "identity.permission_missing",
