@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -17,10 +18,25 @@ from tests.support.postgres import (  # noqa: F401 - fixtures for tests of every
     sqlite_url,
 )
 
+TAKEN_APART: Final = ("test_power_cuts.py", "test_fuzz.py")
+LONGEST_FIRST: Final = (*TAKEN_APART, "test_story.py", "test_reorganisations.py", "test_races.py")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what has no end is done: `scripts/nightly` does more of it."""
     parser.addoption("--schedules", type=int, default=200, help="random reorganisation schedules")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side, a file stays whole, the longest files begin first, and their tests are taken apart."""
+    items.sort(key=lambda item: _rank(item.path))
+    for item in items:
+        apart = item.path.name in TAKEN_APART
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if apart else str(item.path)))
+
+
+def _rank(path: Path) -> int:
+    return LONGEST_FIRST.index(path.name) if path.name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture
