@@ -12,6 +12,8 @@ from iot_bridge.evidence.errors import EdgeError
 
 _FULL: Final = 2
 _PAGE: Final = 4096
+_NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""The second is said when there is no room for the index of the write-ahead log."""
 _MIB: Final = 1 << 20
 _MEMORY: Final = """
 CREATE TABLE IF NOT EXISTS remembered (name TEXT PRIMARY KEY, number INTEGER NOT NULL, hash BLOB NOT NULL);
@@ -48,6 +50,11 @@ class DurableFile:
     """An open file in WAL mode with `synchronous=FULL`, and the lock that goes with it.
 
     Safe to use from several threads of one process; a second process is refused.
+
+    Raises:
+        SpoolInUse: another process has it.
+        SpoolNotDurable: its disk does not keep what is committed.
+        SpoolFull, SpoolBroken: it could not be opened, for want of room or another reason.
     """
 
     def __init__(self, path: Path, schema: str, *, most_mib: int = 0) -> None:
@@ -55,13 +62,14 @@ class DurableFile:
         self._lock = threading.RLock()
         self._claim = _claim(path.with_suffix(".lock"))
         try:
-            self._connection = _open(path)
-        except BaseException:
+            self._connection = _open(path, _MEMORY + schema)
+        except BaseException as error:
             self._claim.close()
+            if isinstance(error, sqlite3.OperationalError):
+                raise _named(error) from error
             raise
         if most_mib:
             self._connection.execute(f"PRAGMA max_page_count={most_mib * _MIB // _PAGE}")
-        self._connection.executescript(_MEMORY + schema)
 
     def close(self) -> None:
         """Give the file up to another process."""
@@ -134,21 +142,29 @@ def _claim(path: Path) -> TextIO:
     return file
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, schema: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        _require_durable(connection)
+        connection.executescript(schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _require_durable(connection: sqlite3.Connection) -> None:
     facts = {
         name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
     }
     if facts != {"journal_mode": "wal", "synchronous": _FULL}:
-        connection.close()
         raise SpoolNotDurable(**facts)
-    return connection
 
 
 def _named(error: sqlite3.OperationalError) -> EdgeError:
-    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+    if error.sqlite_errorcode in _NO_ROOM:
         return SpoolFull(why=error.sqlite_errorname)
     return SpoolBroken(why=error.sqlite_errorname)
