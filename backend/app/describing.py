@@ -13,6 +13,7 @@ from backend.db import DatabaseContended, DatabaseUnavailable
 from backend.errors import TallystickError
 from backend.identity.credentials import CredentialRefused
 from backend.identity.permissions import Permission, PermissionMissing
+from backend.loans.shapes import ProductForm
 from backend.web.caller import PERMISSION, CredentialMissing
 from backend.web.problems import MEDIA_TYPE, Problem, RequestInvalid, refusals
 from backend.web.surroundings import BodyTooLarge
@@ -48,6 +49,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     )
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    # FastAPI leaves every null out, also of an example in which it says that there is no limit.
+    schemas["ProductForm"]["examples"] = ProductForm.model_json_schema()["examples"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     for route in api_routes(app):

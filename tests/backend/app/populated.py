@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -46,6 +46,7 @@ class Populated:
 
     values: Mapping[str, Any]
     words: tuple[str, ...]
+    now: datetime
 
     def value_of(self, path: str, parameter: dict[str, Any]) -> Any:
         """What a parameter is to be, so that the path leads to something."""
@@ -89,6 +90,7 @@ def populate(world: World) -> Populated:
             "loan_id": LOAN,
             "payment": payment,
             "quote": quote,
+            "terms": "0x" + terms.hex(),
             "key": f"attorn:{pledge}",
             "name": product.name,
             "version": product.version,
@@ -102,6 +104,7 @@ def populate(world: World) -> Populated:
             "currency": "CNY",
         },
         words=(LOAN, SITE, "0x" + TWO.hex()),
+        now=now,
     )
 
 

@@ -1,7 +1,7 @@
 """Every operation, asked for by everybody: the matrix is made from the API's own description.
 
 Only callers whose role carries the operation's permission get an answer in the 200s, and about one thing that
-is there only those whom it concerns.
+is there only those whom it concerns. Each body has the right form, so that what is behind the form decides.
 """
 
 import itertools
@@ -16,9 +16,13 @@ from fastapi.testclient import TestClient
 from backend.app.api import create_api
 from backend.identity.permissions import OrganisationKind, Permission
 from backend.notices.streaming import Tide
+from backend.settings import Settings
+from backend.web.problems import RequestInvalid
 from tests.backend.app.callers import OWN, Asker, admit_everybody
 from tests.backend.app.conftest import World
+from tests.backend.app.examples import Examples
 from tests.backend.app.populated import Populated, populate
+from tests.support.ledger_life import OPERATOR
 
 REFUSED: Final = frozenset({401, 403, 404})
 NUMBER: Final = itertools.count(1)
@@ -44,6 +48,12 @@ NOT_SHOWN: Final = {
 }
 """What does not concern some kinds of organisation although they may ask: the registry of a site that they do
 not keep or watch, another's document, pledge, act or webhook."""
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """The bank's settings, with what the operator charges for storage."""
+    return settings.model_copy(update={"storage_tariff": {OPERATOR: 0}})
 
 
 @pytest.fixture
@@ -76,10 +86,13 @@ def test_nobody_gets_what_their_role_does_not_carry(api: TestClient, world: Worl
         for asker in askers:
             answer = ask(api, schema, method, path, operation, asker, there)
             told[answer.status_code] += 1
+            of_others = asker.is_other and is_ours(method, path)
             if (
                 (not may(asker, operation) and answer.status_code not in REFUSED)
-                or (asker.is_other and is_ours(method, path) and answer.is_success)
-                or (answer.status_code >= 500 and answer.status_code != 503)
+                or (of_others and answer.is_success)
+                or (of_others and "{" in path and answer.status_code not in REFUSED)
+                or (may(asker, operation) and RequestInvalid.code in answer.text)
+                or answer.status_code >= 500
             ):
                 unexpected.append((asker.name, method, path, answer.status_code, answer.text[:200]))
     print(f"{sum(told.values())} requests by {len(askers)} callers: {dict(sorted(told.items()))}")  # noqa: T201
@@ -167,33 +180,8 @@ def ask(
     if body is None:
         return api.request(method, url, params=query, headers=headers)
     media_type, content = next(iter(body["content"].items()))
-    sent = json.dumps(example_of(content["schema"], schema)).encode() if "json" in media_type else b"%PDF-1.7"
+    example = Examples(schema, there.values, there.now).of(content["schema"])
+    sent = json.dumps(example).encode() if "json" in media_type else b"%PDF-1.7"
     return api.request(
         method, url, params=query, headers=headers | {"Content-Type": media_type}, content=sent
     )
-
-
-def example_of(form: dict[str, Any], schema: dict[str, Any]) -> Any:
-    """A value of that form out of the description's own examples."""
-    if "$ref" in form:
-        return example_of(schema["components"]["schemas"][form["$ref"].rsplit("/", 1)[1]], schema)
-    for name in ("examples", "enum"):
-        if form.get(name):
-            return form[name][0]
-    for name in ("default", "const"):
-        if name in form:
-            return form[name]
-    for name in ("anyOf", "oneOf", "allOf"):
-        if name in form:
-            return example_of(form[name][0], schema)
-    return _plain(form, schema)
-
-
-def _plain(form: dict[str, Any], schema: dict[str, Any]) -> Any:
-    if "properties" in form:
-        needed = form.get("required", ())
-        return {key: example_of(form["properties"][key], schema) for key in needed}
-    if form.get("type") == "array":
-        return [example_of(form["items"], schema)] if form.get("minItems") else []
-    plain = {"integer": form.get("minimum", 1), "boolean": True, "number": 1, "null": None, "object": {}}
-    return plain.get(form.get("type", "string"), "example")
