@@ -110,6 +110,13 @@ class Book:
         row = self._connection.execute("SELECT key FROM signed WHERE hash = ?", (tx_hash,)).fetchone()
         return None if row is None else str(row[0])
 
+    def key_at(self, sender: str, nonce: int) -> str | None:
+        """The act that is signed under this nonce now."""
+        row = self._connection.execute(
+            "SELECT key FROM act WHERE sender = ? AND nonce = ?", (sender, nonce)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
     def next_nonce(self, sender: str, on_chain: int) -> int:
         """The sender's first free nonce, when the chain knows of `on_chain` transactions of it."""
         highest = self._connection.execute(

@@ -257,10 +257,11 @@ def _fill_postgresql(settings: Settings, archive: Archive, mark: ReconciliationR
         upgrade(engine)
         with naming_troubles(), Session(engine) as session, session.begin():
             connection = session.connection()
+            columns = snapshots.columns_of(connection)
             for table in snapshots.tables_in_order(connection):
                 name = f"{TABLES}/{table}.copy"
                 with archive.reading(name) as rows:
-                    snapshots.fill_postgresql(connection, table, rows)
+                    snapshots.fill_postgresql(connection, table, columns[table], rows)
                 tell(name, archive.manifest.members[name].bytes)
             _say_restored(session, mark)
             snapshots.set_counters(connection)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session
 
 from backend.backup.rules import FindingKind, SentCall, Trouble
+from backend.chain.adopting import is_intended
 from backend.chain.ours import Counts, OwnTransaction
 from backend.db import to_hex
 from backend.evidence.actions import mirrored_size
@@ -83,12 +84,20 @@ def _called(contract: str, calldata: bytes) -> tuple[str, dict[str, Any]] | None
     return None
 
 
-def waiting(accounts: Accounts, book: Book, counts: Mapping[str, Counts]) -> Iterator[Trouble]:
-    """Transactions that the node holds for a block and that the book did not sign."""
+def waiting(
+    session: Session, accounts: Accounts, book: Book, counts: Mapping[str, Counts]
+) -> Iterator[Trouble]:
+    """Transactions that may still come into a block, and that no act of the database would look after.
+
+    The book is copied after the database, so it may hold what was decided in between.
+    """
     for signer, count in counts.items():
-        if count.pending > max(count.latest, book.next_nonce(accounts.signers[signer], 0)):
-            facts = {"in_blocks": count.latest, "with_waiting": count.pending}
-            yield Trouble(FindingKind.TRANSACTION_WAITING, signer, facts)
+        address = accounts.signers[signer]
+        for nonce in range(count.latest, max(count.pending, book.next_nonce(address, 0))):
+            key = book.key_at(address, nonce)
+            if nonce < count.pending if key is None else not is_intended(session, key):
+                facts = {"signer": signer, "nonce": nonce, "act": key}
+                yield Trouble(FindingKind.TRANSACTION_WAITING, f"{signer}:{nonce}", facts)
 
 
 def of_payments(

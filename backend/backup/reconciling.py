@@ -145,7 +145,7 @@ class Reconciler:
         with reading(self.engine) as session:  # 6
             found = [
                 *findings.of_transactions(session, self.accounts, self.book, matched.unexplained, sent),
-                *findings.waiting(self.accounts, self.book, counts),
+                *findings.waiting(session, self.accounts, self.book, counts),
                 *findings.of_payments(session, self.payments.rail, begun, held),
             ]
             return Report(

@@ -67,9 +67,8 @@ def copy_postgresql(engine: Engine, folder: Path, take: Callable[[str, Path], No
         return facts(connection)
 
 
-def fill_postgresql(connection: Connection, table: str, rows: IO[bytes]) -> None:
-    """Put a table's copied rows into the empty table of that name."""
-    columns = columns_of(connection)[table]
+def fill_postgresql(connection: Connection, table: str, columns: list[str], rows: IO[bytes]) -> None:
+    """Put a table's copied rows into the empty table of that name; `columns` as `columns_of` gives them."""
     command = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), _names(columns))
     with _driver(connection).cursor() as cursor, cursor.copy(command) as copying:
         while chunk := rows.read(CHUNK):

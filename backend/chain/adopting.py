@@ -32,6 +32,11 @@ def open_calls(session: Session) -> list[OpenCall]:
     ]
 
 
+def is_intended(session: Session, key: str) -> bool:
+    """Whether an act was ever decided under this key."""
+    return act_row(session, key) is not None
+
+
 def adopt(session: Session, key: str, sent: OwnTransaction) -> Act:
     """Keep that an act was this transaction of a final block: confirmed, or refused where it failed there.
 

@@ -1,13 +1,18 @@
 """What a borrower pays back through the bank: asked for in one transaction, taken by the rail once."""
 
+import secrets
+from typing import Final
+
 from sqlmodel import Session
 
 from backend.clock import Moment
 from backend.loans.actions import reading
 from backend.loans.rules.facts import BeforeDisbursement
 from backend.payments.rules import Collecting, Rail, RailTakesNoOrders, repayment_id
-from backend.payments.tables import RepaymentRow, next_repayment_number, open_repayments
+from backend.payments.tables import RepaymentRow, open_repayments
 from backend.units import CurrencyMismatch, Money, require_positive
+
+KEY_BYTES: Final = 12
 
 
 def ask_repayment(
@@ -38,7 +43,7 @@ def ask_repayment(
     if loan.drawn_on is None:
         raise BeforeDisbursement(loan_id=loan_id)
     row = RepaymentRow(
-        key=repayment_id(loan_id, next_repayment_number(session, loan_id)),
+        key=repayment_id(secrets.token_hex(KEY_BYTES)),
         loan_id=loan_id,
         payer=payer,
         amount_minor=amount.amount_minor,

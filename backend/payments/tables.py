@@ -190,8 +190,3 @@ def open_repayments(session: Session, rail: str) -> list[RepaymentRow]:
     """Repayments that the rail does not have yet, oldest first."""
     found = select(RepaymentRow).where(RepaymentRow.rail == rail, col(RepaymentRow.number).is_(None))
     return list(session.exec(found.order_by(col(RepaymentRow.asked_at), col(RepaymentRow.key))).all())
-
-
-def next_repayment_number(session: Session, loan_id: str) -> int:
-    """The number of the next repayment of a loan, from 1."""
-    return session.exec(select(func.count()).where(RepaymentRow.loan_id == loan_id)).one() + 1

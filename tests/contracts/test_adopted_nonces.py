@@ -24,4 +24,5 @@ def test_an_adopted_nonce_is_kept_and_never_lowered(tmp_path: Path) -> None:
     assert again.next_nonce(SENDER, 9) == 9
     assert again.next_nonce(OTHER, 0) == 0
     assert (again.key_of(b"\x01" * 32), again.key_of(b"\x02" * 32)) == ("a", None)
+    assert (again.key_at(SENDER, 2), again.key_at(SENDER, 3)) == ("a", None)
     again.close()

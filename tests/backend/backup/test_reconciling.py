@@ -18,14 +18,15 @@ from backend.backup.rules import (
     StepKind,
 )
 from backend.backup.tables import ReconciliationReportRow, standing_marks
-from backend.chain import actions as chain
+from backend.chain.actions import act
 from backend.chain.rules import ActState
 from backend.db import reading, transaction
 from backend.identity.actions import admit_person
 from backend.identity.rules import OrganisationDiffers, Person, Role, RoleMissing, SamePerson
 from backend.loans.tables.book import LoanFactRow
 from backend.loans.tables.loan import LoanRow
-from backend.payments.rules import Instruction, IntentState
+from backend.payments.rules import Instruction, IntentState, OutcomeUnknown
+from backend.payments.sandbox import SandboxRail
 from backend.payments.tables import PaymentIntentRow, StatementLineRow, intent_of
 from backend.pledges import actions as pledges
 from backend.units import Money
@@ -34,6 +35,7 @@ from tests.backend.app.conftest import World
 from tests.backend.app.test_a_receipt_lives import COILS, ONE, ordered
 from tests.backend.backup.conftest import Restored
 from tests.backend.loans.bank import PAYEE
+from tests.support.ledger import AnyLedger
 from tests.support.ledger_life import LENDER, OPERATOR
 from tests.support.lending_world import LOAN, PRINCIPAL, Lent, lend
 from tests.support.projections import PROJECTED, contents
@@ -68,12 +70,16 @@ class CountsMore(Rpc):
         return found
 
 
-def reconcile_where(restored: Restored, tag: str) -> Report | None:
-    """Reconcile on a node that counts more up to there."""
+def reconcile_where(restored: Restored, tag: str, rail: SandboxRail | None = None) -> Report | None:
+    """Reconcile on a node that counts more up to there, or on a rail whose file has gone."""
     node = CountsMore(restored.settings.ledger_url)
     node.tag = tag
     with reconciler_of(restored.bank) as reconciler:
-        return replace(reconciler, rpc=node).reconcile(restored.bank.moment())
+        payments = reconciler.payments
+        if rail is not None:
+            rail._file = rail._file / "gone"
+            payments = replace(payments, rail=rail)
+        return replace(reconciler, rpc=node, payments=payments).reconcile(restored.bank.moment())
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -99,6 +105,14 @@ def other_database(either_database: str, request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture
+def chain(either_database: str, request: pytest.FixtureRequest) -> AnyLedger:
+    """With PostgreSQL the ledger is not ours either."""
+    ours = either_database == "sqlite"
+    ledger: AnyLedger = request.getfixturevalue("chain_of_ours" if ours else "anvil")
+    return ledger
+
+
 only_sqlite = pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)
 
 
@@ -122,7 +136,7 @@ def test_what_was_done_after_the_backup_is_found_and_not_done_again(
     assert report.payments == {lent.payment: "settled"}
     assert [line["state"] for line in report.lines] == ["matched"]
     with reading(restored.bank.engine) as session:
-        assert chain.act(session, key).state is ActState.CONFIRMED
+        assert act(session, key).state is ActState.CONFIRMED
         assert intent_of(session, lent.payment).state is IntentState.SETTLED
     assert restored.reconcile() is None
     assert restored.bank.rail.lines(1) == []
@@ -196,6 +210,9 @@ def test_money_and_transactions_that_the_book_does_not_know_are_findings(
     world.bank.rail.pay(Instruction("D-unknown-1", PAYEE, PRINCIPAL))
     world.bank.rail.receive(payer="X", amount=Money(7, "CNY"), reference="L-unknown")  # type: ignore[attr-defined]
     restored.put_back(file)
+    lost = SandboxRail(restored.settings.data / "lost.sqlite", restored.bank.today)
+    with pytest.raises(OutcomeUnknown):
+        reconcile_where(restored, "none", rail=lost)
     with pytest.raises(NotFinalYet):
         reconcile_where(restored, "latest")
     report = reconcile_where(restored, "pending")
