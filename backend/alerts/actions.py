@@ -13,24 +13,29 @@ import structlog
 from sqlmodel import Session
 
 from backend.alerts.rules import (
+    ENDING,
     FREEZING,
     OF_FINDING,
     Alert,
     AlertClosed,
     AlertKind,
     Candidate,
+    Decision,
     ExitState,
     Mismatch,
     is_departure,
     is_exit,
     matching_order,
+    require_may_decide,
 )
 from backend.alerts.tables import (
+    AlertDecisionRow,
     AlertRow,
     ExitRow,
     alert_about,
     alert_of,
     alert_row,
+    decisions_on,
     exits_due,
     matched_kg,
     open_alerts,
@@ -40,6 +45,7 @@ from backend.evidence.rules import Finding, Observed
 from backend.evidence.support import departure_resting_on
 from backend.notices.actions import announce
 from backend.notices.rules import NoticeKind
+from backend.parties import actions as parties
 from backend.parties.words import name
 from backend.receipts import actions as receipts
 from iot_bridge.evidence.statement import name_of
@@ -212,6 +218,39 @@ def close_alert(session: Session, alert_id: int, *, by: str, closing: str, now: 
     session.flush()
     _announce(session, NoticeKind.ALERT_CLOSED, row, {"closed_by": by, "closing": closing}, now)
     return alert_of(row)
+
+
+def decide(
+    session: Session, alert_id: int, decision: Decision, *, by: str, reason: str, now: datetime
+) -> None:
+    """A person who has looked decides what it is or what follows; what was frozen stays so.
+
+    Where a recount is asked for, the operator of the site is told.
+
+    Raises:
+        AlertUnknown: there is no such alert.
+        AlertClosed: it was closed before.
+        AnotherPersonNeeded: they have escalated it, and now want to end it.
+        SiteUnknown: a recount is asked for at a site that nobody enrolled.
+    """
+    row = alert_row(session, alert_id)
+    if row.closed_at is not None:
+        raise AlertClosed(alert=alert_id, closed_by=row.closed_by)
+    require_may_decide(decisions_on(session, [alert_id])[alert_id], decision, by)
+    session.add(AlertDecisionRow(alert_id=alert_id, decision=decision.value, reason=reason, by=by, at=now))
+    session.flush()
+    if decision in ENDING:
+        close_alert(session, alert_id, by=by, closing=reason, now=now)
+        return
+    recount = decision is Decision.RECOUNT_ASKED
+    announce(
+        session,
+        NoticeKind.ALERT_DECIDED,
+        organisation=name(parties.site(session, row.site).operator) if recount else None,
+        subject=f"alert/{row.id}",
+        facts={"alert": row.id, "site": name(row.site), "decision": decision.value, "reason": reason},
+        at=now,
+    )
 
 
 def _announce(session: Session, kind: NoticeKind, row: AlertRow, facts: dict[str, Any], at: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from backend.errors import NotFound, WrongState
+from backend.errors import Forbidden, NotFound, WrongState
 from backend.evidence.rules import FindingKind, Observed
 from backend.receipts.rules import Order, OrderExceeded, Receipt, require_within_order
 
@@ -21,6 +21,12 @@ class AlertClosed(WrongState):
     """Somebody has closed this alert already."""
 
     code = "alerts.alert_closed"
+
+
+class AnotherPersonNeeded(Forbidden):
+    """Who has escalated an alert does not end it; another person does."""
+
+    code = "alerts.another_person_needed"
 
 
 class AlertKind(StrEnum):
@@ -57,6 +63,32 @@ FREEZING = frozenset(
     }
 )
 """Alerts that let nothing be drawn on goods of the site until people look; a gap only withholds credit."""
+
+
+NO_DATA = frozenset({AlertKind.GAP, AlertKind.LEAVES_WITHHELD})
+"""Alerts that say that something is missing: neither well nor ill until it comes or somebody looks."""
+
+
+class Decision(StrEnum):
+    """What a person who looked at an alert decides; `CONFIRMED` and `FALSE_ALARM` end it."""
+
+    ACKNOWLEDGED = "acknowledged"
+    RECOUNT_ASKED = "recount_asked"
+    ESCALATED = "escalated"
+    CONFIRMED = "confirmed"
+    FALSE_ALARM = "false_alarm"
+
+
+ENDING = frozenset({Decision.CONFIRMED, Decision.FALSE_ALARM})
+
+
+class AlertState(StrEnum):
+    """Follows from what is known and decided; `CLOSED` is terminal."""
+
+    FIRING = "firing"
+    NO_DATA = "no_data"
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
 
 
 class ExitState(StrEnum):
@@ -96,6 +128,55 @@ class Candidate:
     order: Order
     receipt: Receipt
     used_kg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision on an alert, by whom, when and why."""
+
+    alert: int
+    decision: Decision
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PendingExit:
+    """Something that went out in the hours of an order and waits for what says which piece it was."""
+
+    crossing: bytes
+    site: bytes
+    gate: str
+    taken_at: datetime
+    due_at: datetime
+
+
+def state_of(kind: AlertKind, decisions: Sequence[Decided], *, is_closed: bool) -> AlertState:
+    """The state of an alert."""
+    if is_closed:
+        return AlertState.CLOSED
+    if decisions:
+        return AlertState.ACKNOWLEDGED
+    return AlertState.NO_DATA if kind in NO_DATA else AlertState.FIRING
+
+
+def owner_of(decisions: Sequence[Decided]) -> str | None:
+    """Who looks after it: who decided last, and nobody yet once it was escalated."""
+    if not decisions or decisions[-1].decision is Decision.ESCALATED:
+        return None
+    return decisions[-1].by
+
+
+def require_may_decide(decisions: Sequence[Decided], decision: Decision, by: str) -> None:
+    """Refuse that who escalated an alert ends it.
+
+    Raises:
+        AnotherPersonNeeded: they do.
+    """
+    escalated = [each for each in decisions if each.decision is Decision.ESCALATED]
+    if decision in ENDING and escalated and escalated[-1].by == by:
+        raise AnotherPersonNeeded(alert=escalated[-1].alert, escalated_by=by)
 
 
 def is_exit(said: Observed) -> bool:

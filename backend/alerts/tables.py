@@ -5,9 +5,19 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Index
-from sqlmodel import Field, Session, SQLModel, col, func, select
+from sqlmodel import Field, Session, SQLModel, col, exists, func, select
 
-from backend.alerts.rules import Alert, AlertKind, AlertUnknown, ExitState
+from backend.alerts.rules import (
+    NO_DATA,
+    Alert,
+    AlertKind,
+    AlertState,
+    AlertUnknown,
+    Decided,
+    Decision,
+    ExitState,
+    PendingExit,
+)
 from backend.db import BigInt, HexId, UtcDateTime
 
 
@@ -27,6 +37,19 @@ class AlertRow(SQLModel, table=True):
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     closed_by: str | None = Field(default=None, max_length=32)
     closing: str | None = None
+
+
+class AlertDecisionRow(SQLModel, table=True):
+    """What a person decided about an alert; a row is never changed."""
+
+    __tablename__ = "alert_decision"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInt)
+    alert_id: int = Field(sa_type=BigInt, foreign_key="alert.id", index=True)
+    decision: str = Field(max_length=16)
+    reason: str
+    by: str = Field(max_length=32)
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ExitRow(SQLModel, table=True):
@@ -95,6 +118,47 @@ def alerts_after(
     if sites is not None:
         found = found.where(col(AlertRow.site).in_(sites))
     return session.exec(found.order_by(col(AlertRow.id)).limit(limit)).all()
+
+
+def alerts_in_state(
+    session: Session, state: AlertState, after: int, limit: int, *, sites: Collection[bytes] | None
+) -> Sequence[AlertRow]:
+    """Alerts in that state behind that number, oldest first; of those sites, or of all."""
+    found = select(AlertRow).where(col(AlertRow.id) > after)
+    closed_at, decided = (
+        col(AlertRow.closed_at),
+        exists().where(col(AlertDecisionRow.alert_id) == AlertRow.id),
+    )
+    if state is AlertState.CLOSED:
+        found = found.where(closed_at.is_not(None))
+    elif state is AlertState.ACKNOWLEDGED:
+        found = found.where(closed_at.is_(None), decided)
+    else:
+        missing = col(AlertRow.kind).in_([each.value for each in NO_DATA])
+        wanted = missing if state is AlertState.NO_DATA else ~missing
+        found = found.where(closed_at.is_(None), ~decided, wanted)
+    if sites is not None:
+        found = found.where(col(AlertRow.site).in_(sites))
+    return session.exec(found.order_by(col(AlertRow.id)).limit(limit)).all()
+
+
+def decisions_on(session: Session, alerts: Collection[int]) -> dict[int, list[Decided]]:
+    """What was decided about each of these alerts, in the order it was."""
+    found = select(AlertDecisionRow).where(col(AlertDecisionRow.alert_id).in_(alerts))
+    decided: dict[int, list[Decided]] = {each: [] for each in alerts}
+    for row in session.exec(found.order_by(col(AlertDecisionRow.id))).all():
+        said = Decided(row.alert_id, Decision(row.decision), row.reason, row.by, row.at)
+        decided[row.alert_id].append(said)
+    return decided
+
+
+def exits_waiting(session: Session, limit: int, *, sites: Collection[bytes] | None) -> list[PendingExit]:
+    """Exits that still wait for their match, the first to fall due first; of those sites, or of all."""
+    found = select(ExitRow).where(ExitRow.state == ExitState.PROVISIONAL)
+    if sites is not None:
+        found = found.where(col(ExitRow.site).in_(sites))
+    rows = session.exec(found.order_by(col(ExitRow.due_at), col(ExitRow.crossing)).limit(limit)).all()
+    return [PendingExit(row.crossing, row.site, row.gate, row.taken_at, row.due_at) for row in rows]
 
 
 def exits_due(session: Session, at: datetime) -> Sequence[ExitRow]:

@@ -52,6 +52,7 @@ class NoticeKind(StrEnum):
     """What happened, as a past participle."""
 
     ALERT_OPENED = "alert_opened"
+    ALERT_DECIDED = "alert_decided"
     ALERT_CLOSED = "alert_closed"
     MARGIN_CALL_OPENED = "margin_call_opened"
     MARGIN_CALL_ENDED = "margin_call_ended"

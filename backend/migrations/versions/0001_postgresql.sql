@@ -562,6 +562,19 @@ CREATE TABLE worker_beat (
     CONSTRAINT pk_worker_beat PRIMARY KEY (id)
 );
 
+CREATE TABLE alert_decision (
+    id BIGSERIAL NOT NULL,
+    alert_id BIGINT NOT NULL,
+    decision VARCHAR(16) NOT NULL,
+    reason VARCHAR NOT NULL,
+    by VARCHAR(32) NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_alert_decision PRIMARY KEY (id),
+    CONSTRAINT fk_alert_decision_alert_id_alert FOREIGN KEY(alert_id) REFERENCES alert (id)
+);
+
+CREATE INDEX ix_alert_decision_alert_id ON alert_decision (alert_id);
+
 CREATE TABLE loan (
     id VARCHAR(40) NOT NULL,
     borrower VARCHAR(66) NOT NULL,

@@ -58,3 +58,21 @@ def test_alerts_are_the_banks(callers: Callers) -> None:
     assert code_of(callers.get("officer", f"/v1/alerts/{2**63}")) == (422, "web.request_invalid")
     short = callers.post("officer", "/v1/alerts/1/close", json={"reason": "\x00" * 5})
     assert code_of(short) == (422, "web.request_invalid")
+
+
+def test_people_of_the_bank_decide_with_a_reason_and_everybody_sees_it(callers: Callers) -> None:
+    deciding = {"decision": "recount_asked", "reason": "count bay A by hand"}
+    asked = callers.post("officer", "/v1/alerts/1/decide", json=deciding)
+    assert (asked.status_code, asked.json()["state"], asked.json()["owner"]) == (
+        200,
+        "acknowledged",
+        "officer",
+    )
+    assert callers.get("auditor", "/v1/alerts/1").json() == asked.json()
+    assert (ids(callers, state="acknowledged"), ids(callers, state="no_data")) == ([1], [2, 3])
+    callers.post("officer", "/v1/alerts/2/decide", json=deciding | {"decision": "escalated"})
+    ended = callers.post("officer", "/v1/alerts/2/decide", json=deciding | {"decision": "confirmed"})
+    assert code_of(ended) == (403, "alerts.another_person_needed")
+    assert code_of(callers.post("auditor", "/v1/alerts/3/decide", json=deciding))[0] == 403
+    assert code_of(callers.post("keeper", "/v1/alerts/3/decide", json=deciding))[0] == 403
+    assert callers.get("officer", "/v1/exits/waiting").json() == []
