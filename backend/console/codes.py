@@ -7,14 +7,17 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from backend.alerts.rules import AlertKind
+from backend.console.deciding import DECIDERS
 from backend.console.navigation import ENTRIES
 from backend.console.pulse import Health, Part
 from backend.console.session import THEMES
+from backend.evidence.claims import Claim
 from backend.identity.permissions import OrganisationKind
 from backend.identity.rules import Role
 from backend.loans.rules.life import LoanState
 from backend.margin.rules.call import MarginState
 from backend.notices.rules import NoticeKind
+from backend.pledges.rules import PledgeState
 
 CODES: Final[Mapping[str, Iterable[str]]] = {
     "act": (
@@ -30,9 +33,17 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "valuation.enrol_source",
     ),
     "alert kind": AlertKind,
-    "done": ("password_changed", "session_ended", "signed_out"),
+    "claim": Claim,
+    "done": (
+        "act_decided",
+        "act_waits",
+        "password_changed",
+        "session_ended",
+        "signed_out",
+    ),
     "error": (
         "alerts.alert_unknown",
+        "console.act_not_waiting",
         "console.foreign_form",
         "console.form_invalid",
         "console.not_signed_in",
@@ -44,6 +55,8 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "identity.credential_refused",
         "identity.password_too_weak",
         "identity.permission_missing",
+        "identity.role_missing",
+        "identity.same_person",
         "identity.sign_in_refused",
         "identity.too_many_tries",
         "loans.loan_unknown",
@@ -60,9 +73,12 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "organisation kind": OrganisationKind,
     "page": [entry.name for entry in ENTRIES],
     "part": Part,
+    "pledge state": PledgeState,
     "role": Role,
+    "rule": DECIDERS,
     "severity": ("freezing", "withholding", "no_data", "unvalued"),
     "theme": THEMES,
+    "why not": ("own", "elsewhere", "expired", "permission"),
 }
-IN_ENGLISH: Final = frozenset({"act", "done"})
+IN_ENGLISH: Final = frozenset({"act", "done", "rule", "why not"})
 """Contexts whose codes say nothing to an English reader either, so that they are named in both languages."""

@@ -28,7 +28,7 @@ from backend.margin.tables import (
 )
 from backend.receipts import actions as receipts
 from backend.receipts.actions import ReleaseWish
-from backend.units import Money, ceil_minor
+from backend.units import Money, ceil_minor, max_zero
 
 
 class NothingLeaves(Invalid):
@@ -75,6 +75,15 @@ class Leave:
     opens_at: datetime
     closes_at: datetime
     people: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is owed before and after a quote is paid, and what the goods that stay may then carry."""
+
+    debt: Money
+    debt_after: Money
+    allowed_after: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +145,18 @@ def quote_release(
     session.add(row)
     session.flush()
     return Quote(row.id, loan_id, dict(leaving), price, row.expires_at)
+
+
+def rest_after(session: Session, quote_id: str) -> Rest:
+    """How the loan stands once everything in the quote is paid and has left, by the facts it was made on.
+
+    Raises:
+        QuoteUnknown: there is none of this id.
+    """
+    row = quote_row(session, quote_id)
+    debt = Money(row.facts["debt_minor"], row.currency)
+    paid = Money(row.bank_minor + row.facts["lien_leaving_minor"], row.currency)
+    return Rest(debt, max_zero(debt - paid), Money(row.facts["allowed_rest_minor"], row.currency))
 
 
 def record_operator_paid(session: Session, quote_id: str, *, reference: str, by: str) -> None:
