@@ -48,6 +48,8 @@ TONES: Final[Mapping[str, str]] = {
     "ill": "bad",
     "open": "bad",
     "rejected": "bad",
+    "freezing": "bad",
+    "withholding": "warn",
     "refused": "bad",
 }
 """State → how it looks; any other is plain. Every state says its name as well: colour alone says nothing."""

@@ -138,6 +138,7 @@ def _settings(world: World, url: str, database: str, broker: Broker) -> Settings
         "evidence_store": _media(world),
         "clock_offset_file": _clock_file(world),
         "rail": "sandbox",
+        "demo_sign_in": True,
         "storage_tariff": {world.parties["operator"]: STORAGE_TARIFF},
         **broker.settings_of(BANK_AT_BROKER),
     }

@@ -38,8 +38,13 @@ def debian_program(package: str, *places: Path) -> Path:
 
 def npm_program(package: str, version: str, program: str) -> Path:
     """A native program of an npm package, put under `var/tools/node` by the npm that pip brought."""
+    return npm_file(package, version, f".bin/{program}")
+
+
+def npm_file(package: str, version: str, name: str) -> Path:
+    """A file of an npm package, by its path below `node_modules`."""
     folder = NODE_TOOLS / f"{package.strip('@').replace('/', '-')}-{version}"
-    link = folder / "node_modules" / ".bin" / program
+    link = folder / "node_modules" / name
     with _one_installs():
         if link.exists():
             return link

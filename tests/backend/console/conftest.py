@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.backend.console.browser import Screen, screen_before
 from tests.backend.console.house import House, house_in
 
 Client = Callable[..., TestClient]
@@ -14,6 +15,13 @@ Client = Callable[..., TestClient]
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with house_in(tmp_path_factory.mktemp("house") / "bank") as house:
         yield house
+
+
+@pytest.fixture(scope="module")
+def screen(house: House) -> Iterator[Screen]:
+    """A real browser; for a module at most, since it holds an event loop that others would trip over."""
+    with screen_before(house) as screen:
+        yield screen
 
 
 @pytest.fixture
