@@ -27,6 +27,7 @@ from backend.identity.credentials import CredentialRefused
 from backend.identity.permissions import Caller, Permission, require_permission
 from backend.notices import actions as notices
 from backend.notices import routes as notice_routes
+from backend.notices.rules import NoticeKind
 from backend.web.caller import PERMISSION, current_caller
 from backend.web.ports import Ports, Times
 from backend.web.two import TwoPeople
@@ -127,6 +128,7 @@ class Visit(Reader):
             "today": moment.today,
             "unread": unread,
             "newest": newest,
+            "kinds": [each.value for each in NoticeKind],
         }
 
     def _unread(self) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from babel import Locale, negotiate_locale
+from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta, get_timezone_gmt
 from babel.numbers import format_decimal, format_percent
 from babel.support import Translations
@@ -55,10 +55,9 @@ def language_of(*, asked: str | None, kept: str | None, accepted: str) -> Langua
     for wanted in (asked, kept):
         if wanted in known:
             return Language(wanted)
-    preferred = [each.split(";")[0].strip() for each in accepted.split(",")][:20]
-    readable = [each.replace("-", "_") for each in preferred if each.replace("-", "").isalnum()]
-    found = negotiate_locale(readable, ["zh_CN", "en"], sep="_", aliases={"zh": "zh_CN", "en": "en"})
-    return Language.ENGLISH if found == "en" else Language.CHINESE
+    preferred = [each.split(";")[0].strip().lower()[:2] for each in accepted.split(",")]
+    read = {"zh": Language.CHINESE, "en": Language.ENGLISH}
+    return next((read[each] for each in preferred if each in read), Language.CHINESE)
 
 
 @cache

@@ -77,8 +77,7 @@ document.addEventListener("keydown", (event) => {
 
 // Events: an element with an id and data-live="alert_opened loan_state_changed" (or "*") is fetched anew when one
 // comes; data-about="loan/L-1 alert/" narrows that to subjects which begin so.
-const kinds = ["alert_opened", "alert_closed", "margin_call_opened", "margin_call_ended", "loan_state_changed",
-  "receipt_issued", "release_ordered", "payment_settled", "payment_rejected", "act_refused"];
+const kinds = (document.body.dataset.kinds ?? "").split(" ").filter(Boolean);
 let source = null;
 let last = 0;
 let failures = 0;
