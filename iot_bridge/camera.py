@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -22,7 +22,14 @@ from iot_bridge.capture.source import Source, in_real_time, open_source
 from iot_bridge.durable import SpoolFull
 from iot_bridge.evidence.body import Media
 from iot_bridge.evidence.store import EvidenceStore
-from iot_bridge.observe import Health, crossing_observation, health_observation, unwatched_observation
+from iot_bridge.observe import (
+    CLOCK_STEP_MS,
+    Health,
+    clock_step_observation,
+    crossing_observation,
+    health_observation,
+    unwatched_observation,
+)
 from iot_bridge.perceive.crossing import Crossing
 from iot_bridge.perceive.errors import PerceptionRefused
 from iot_bridge.perceive.gate import GateWatcher
@@ -55,7 +62,9 @@ class GateCamera:
         *,
         unwatched_after_s: int,
         health_every_s: int,
+        opens: Callable[[str], Source] | None = None,
     ) -> None:
+        self._opens = opens or _opened
         self._settings = settings
         self._recorder = recorder
         self._spool = spool
@@ -72,6 +81,7 @@ class GateCamera:
         self._health_due_s = self._started_s + health_every_s
         self._captured = 0
         self._last_ms: int | None = None
+        self._last_s = self._started_s
         self._source: Source | None = None
         self.worker: Final = Worker(settings.device, self._run)
 
@@ -96,7 +106,7 @@ class GateCamera:
     def _watch(self) -> bool:
         """Watch from one opening of the source to its end; True where it ended of itself."""
         watcher = GateWatcher(GateSettings(line=Line.parse(self._settings.line)))
-        with _opened(self._settings.source) as source:
+        with self._opens(self._settings.source) as source:
             self._source = source
             for seen in watched(source, limit_s=self._unwatched_after_s):
                 if not self.worker.goes_on():
@@ -105,7 +115,7 @@ class GateCamera:
                     if not seen.over:
                         self._absent(seen.since_ms + seen.lasted_ms, _SILENT)
                     continue
-                self._present(seen.captured_at_ms)
+                self._present(seen)
                 if self._full_since_ms is not None:
                     if not self._has_room_again():
                         continue
@@ -199,16 +209,29 @@ class GateCamera:
         self._unwatched_to_ms = now_ms
         self._unwatched(from_ms, now_ms, why)
 
-    def _present(self, at_ms: int) -> None:
-        """A frame came: if none was taken for a while, say until when; a slow look at frames is no while."""
-        from_ms, last_ms = self._unwatched_to_ms, self._last_ms
-        if from_ms is None and last_ms is not None and at_ms - last_ms >= self._unwatched_after_s * 1000:
+    def _present(self, frame: Frame) -> None:
+        """A frame came: if none was taken for a while, say until when; a slow look at frames is no while.
+
+        How long it was is told by the steady clock: a step of the wall clock is a finding of its own.
+        """
+        from_ms, last_ms, at_ms = self._unwatched_to_ms, self._last_ms, frame.captured_at_ms
+        lasted_s = frame.captured_at_s - self._last_s
+        if from_ms is None and last_ms is not None and lasted_s >= self._unwatched_after_s:
             from_ms = last_ms
         self._captured += 1
-        self._last_ms = at_ms
+        self._last_ms, self._last_s = at_ms, frame.captured_at_s
         self._unwatched_to_ms = None
+        if last_ms is not None:
+            self._stepped(at_ms - last_ms - round(lasted_s * 1000), at_ms)
         if from_ms is not None:
             self._unwatched(from_ms, at_ms, _SILENT)
+
+    def _stepped(self, by_ms: int, now_ms: int) -> None:
+        if abs(by_ms) < CLOCK_STEP_MS:
+            return
+        log.warning("clock_stepped", device=self._settings.device, by_ms=by_ms)
+        if self._full_since_ms is None:
+            self._record(clock_step_observation(by_ms, now_ms))
 
     def _unwatched(self, from_ms: int, to_ms: int, why: str) -> None:
         log.warning("unwatched", device=self._settings.device, from_ms=from_ms, to_ms=to_ms, why=why)

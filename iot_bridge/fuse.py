@@ -167,7 +167,7 @@ def fuse(
     1. Pair each crossing with each ticket in the window, where exactly one piece fits both.
     2. A pair that shares nothing with another pair is judged at once.
     3. Pairs that share a crossing, a ticket or a piece wait; when the window of one closes, all are unclear.
-    4. What fits nothing is unclear when its window closes.
+    4. What fits nothing is unclear when its window closes, or where its time lies a window ahead.
     """
     pairs, misfits = _pairs(crossings, tickets, pieces, rules)
     results: list[Movement | Unclear] = []
@@ -322,4 +322,5 @@ def _alone(lone: CrossingSeen | TicketSeen, misfits: Sequence[str]) -> Unclear:
 
 
 def _is_over(seen: CrossingSeen | TicketSeen, rules: Rules, now_ms: int) -> bool:
-    return now_ms - seen.at_ms > rules.window_ms
+    """A time ahead is over too, as a clock stepped back leaves it: else it would meet a later lot."""
+    return abs(now_ms - seen.at_ms) > rules.window_ms

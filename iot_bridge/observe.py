@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from iot_bridge.evidence.body import Media
 from iot_bridge.evidence.schema import cannot_tell
 from iot_bridge.fuse import Movement
 from iot_bridge.perceive.crossing import Crossing, Reason
 from iot_bridge.record import Observation
+
+CLOCK_STEP_MS: Final = 1_000
+"""What the wall clock may gain or lose between two frames: slewing is slower, a step is not."""
+HOUR_MS: Final = 3_600_000
+ALL_BPS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,20 @@ def crossing_observation(
 def unwatched_observation(from_ms: int, to_ms: int, why: str) -> Observation:
     """Nobody watched between two instants."""
     return Observation("unwatched.interval", {"from": from_ms, "to": to_ms, "why": why}, to_ms)
+
+
+def clock_step_observation(by_ms: int, now_ms: int) -> Observation:
+    """The wall clock jumped; the score is the jump's share of an hour, at most all of it."""
+    fields = {
+        "what": f"clock step of {by_ms} ms",
+        "score_bps": _share_of_an_hour(by_ms),
+        "threshold_bps": _share_of_an_hour(CLOCK_STEP_MS),
+    }
+    return Observation("device.tamper", fields, now_ms)
+
+
+def _share_of_an_hour(by_ms: int) -> int:
+    return min(ALL_BPS, abs(by_ms) * ALL_BPS // HOUR_MS)
 
 
 def health_observation(health: Health, now_ms: int) -> Observation:

@@ -1,12 +1,13 @@
 """One camera at work in the bridge: what it does when there is no room, no source, or no frame that fits."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from iot_bridge.camera import GateCamera
+from iot_bridge.capture.source import Source
 from iot_bridge.durable import SpoolFull
 from iot_bridge.evidence.acknowledgement import Acknowledgement
 from iot_bridge.evidence.body import Body, require_body
@@ -26,7 +27,9 @@ def gate(tmp_path: Path) -> Iterator[GateInFront]:
     found.stop()
 
 
-def camera(edge: Edge, source: Path, *, line: str = LINE) -> GateCamera:
+def camera(
+    edge: Edge, source: Path, *, line: str = LINE, opens: Callable[[str], Source] | None = None
+) -> GateCamera:
     """The camera, already at work on a source."""
     Yard(edge.spool)
     settings = CameraSettings(device=CAMERA.name, source=str(source), line=line, directions=DIRECTIONS)  # type: ignore[arg-type]
@@ -37,6 +40,7 @@ def camera(edge: Edge, source: Path, *, line: str = LINE) -> GateCamera:
         EvidenceStore(edge.folder / "evidence"),
         unwatched_after_s=2,
         health_every_s=60,
+        opens=opens,
     )
     found.worker.start()
     return found
