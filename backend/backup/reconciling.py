@@ -102,6 +102,8 @@ class Reconciler:
     def accept(self, wanted: bytes, people: tuple[str, str], at: Moment) -> Report | None:
         """Lift the mark on the word of two people of the bank, if what they accept is what is found now.
 
+        Where nothing is left to accept, the mark is lifted without them.
+
         Raises:
             ReportDiffers: something has changed since they read the report, or it was another one.
             SamePerson: or `PersonUnknown`, `PersonLeft`, `RoleMissing`, `OrganisationDiffers`: they are not
@@ -111,17 +113,16 @@ class Reconciler:
         with reading(self.engine) as session:
             self._require_two(session, people)
         report = self.reconcile(at)
-        if report is None:
-            return None
+        if report is None or not report.needs_people:
+            return report
         if report.hash() != wanted:
             raise ReportDiffers(accepted=to_hex(wanted), present=to_hex(report.hash()))
-        if report.needs_people:
 
-            def accepted(session: Session) -> None:
-                self._require_two(session, people)
-                lift(session, report, by=people, now=self.now())
+        def accepted(session: Session) -> None:
+            self._require_two(session, people)
+            lift(session, report, by=people, now=self.now())
 
-            carry_out(self.engine, accepted)
+        carry_out(self.engine, accepted)
         return report
 
     def _require_two(self, session: Session, people: tuple[str, str]) -> None:

@@ -45,12 +45,8 @@ def counts_of(rpc: Rpc, accounts: Mapping[str, str], height: int) -> dict[str, C
     Raises:
         NodeUnavailable: no answer came.
     """
-    return {
-        signer: Counts(
-            *(int(rpc.call(COUNT, address, tag), 16) for tag in (hex(height), "latest", "pending"))
-        )
-        for signer, address in accounts.items()
-    }
+    at = [_counts(rpc, accounts, tag) for tag in (hex(height), "latest", "pending")]
+    return {signer: Counts(*(each[signer] for each in at)) for signer in accounts}
 
 
 def transactions_of(rpc: Rpc, accounts: Mapping[str, str], first: int, last: int) -> list[OwnTransaction]:
@@ -88,13 +84,15 @@ def transactions_of(rpc: Rpc, accounts: Mapping[str, str], first: int, last: int
 def _sent_between(rpc: Rpc, accounts: Mapping[str, str], first: int, last: int) -> dict[str, int] | None:
     """How many each account sent in those blocks; None where the node no longer knows counts that old."""
     try:
-        return {
-            signer: int(rpc.call(COUNT, address, hex(last)), 16)
-            - (int(rpc.call(COUNT, address, hex(first - 1)), 16) if first > 0 else 0)
-            for signer, address in accounts.items()
-        }
+        before, after = (_counts(rpc, accounts, hex(number)) for number in (max(first - 1, 0), last))
     except NodeRefused:
         return None
+    return {signer: after[signer] - before[signer] for signer in accounts}
+
+
+def _counts(rpc: Rpc, accounts: Mapping[str, str], tag: str) -> dict[str, int]:
+    answers = rpc.batch([(COUNT, [address, tag]) for address in accounts.values()])
+    return {signer: int(answer, 16) for signer, answer in zip(accounts, answers, strict=True)}
 
 
 def _blocks(rpc: Rpc, first: int, last: int) -> Iterator[dict[str, Any]]:

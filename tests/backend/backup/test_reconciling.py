@@ -1,10 +1,10 @@
 """A bank that is restored from an older backup finds out what it has done, and does none of it twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -30,6 +30,7 @@ from backend.payments.sandbox import SandboxRail
 from backend.payments.tables import PaymentIntentRow, StatementLineRow, intent_of
 from backend.pledges import actions as pledges
 from backend.units import Money
+from contracts.outgoing import Book
 from contracts.rpc import NodeUnavailable, Rpc
 from tests.backend.app.conftest import World
 from tests.backend.app.test_a_receipt_lives import COILS, ONE, ordered
@@ -63,11 +64,25 @@ class CountsMore(Rpc):
 
     tag = "latest"
 
-    def call(self, method: str, *params: Any) -> Any:
-        found = super().call(method, *params)
-        if method == "eth_getTransactionCount" and params[1] in {self.tag, "pending"}:
-            return hex(int(found, 16) + 1)
-        return found
+    def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        more = {self.tag, "pending"}
+        return [
+            hex(int(found, 16) + 1) if method == "eth_getTransactionCount" and params[1] in more else found
+            for (method, params), found in zip(requests, super().batch(requests), strict=True)
+        ]
+
+
+class Full:
+    """A book that keeps nothing new: reconciling is cut short there."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._book, name)
+
+    def adopt(self, _sender: str, _first_free: int) -> None:
+        raise RuntimeError
 
 
 def reconcile_where(restored: Restored, tag: str, rail: SandboxRail | None = None) -> Report | None:
@@ -121,12 +136,19 @@ def test_what_was_done_after_the_backup_is_found_and_not_done_again(
 ) -> None:
     lent = lend(world)
     key = told(world, lent)
+    world.hear(*world.moves("in", sha256(b"coil-9").digest(), 9_000))
+    world.anchor()
     file = keep()
+    world.life.ledger.chain.ledger.seal(3)  # type: ignore[attr-defined]
+    world.service._follower.catch_up()
+    world.service._examine()  # the bank means to witness what it had heard before
     world.service._outbox.step()  # the act is on the ledger, and the money has left, when the bank is lost
     world.life.ledger.chain.ledger.seal(3)  # type: ignore[attr-defined]
     world.bank.rail.pay(Instruction(lent.payment, PAYEE, PRINCIPAL))
     restored.put_back(file)
     before = sent_by(world, LENDER)
+    with reconciler_of(restored.bank) as reconciler, pytest.raises(RuntimeError):
+        replace(reconciler, book=cast("Book", Full(reconciler.book))).reconcile(restored.bank.moment())
     report = restored.reconcile()
     assert report is not None
     assert not report.needs_people
