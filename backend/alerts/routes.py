@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session
 
 from backend.alerts.actions import close_alert, decide
+from backend.alerts.reviewing import review
 from backend.alerts.rules import (
     AlertClosed,
     AlertKind,
@@ -19,6 +20,7 @@ from backend.alerts.rules import (
     AnotherPersonNeeded,
     Decided,
     Decision,
+    ExitState,
     owner_of,
     state_of,
 )
@@ -35,6 +37,7 @@ from backend.identity.permissions import Caller, Permission, PersonNeeded, requi
 from backend.parties.rules import SiteUnknown
 from backend.parties.scope import sees_all, sees_site, sites_of
 from backend.parties.words import name
+from backend.receipts.shapes import ReleaseOrder, order_shown
 from backend.web.caller import may
 from backend.web.forms import NumberInPath
 from backend.web.pages import AfterNumber, Limit, Page, page
@@ -91,6 +94,28 @@ class Waiting(BaseModel):
     due_at: datetime
 
 
+class TouchedShown(BaseModel):
+    """A receipt that the alert is about or has frozen, and the loans that rest on it."""
+
+    receipt: int
+    loans: list[str]
+    is_sure: bool = Field(
+        description="Whether the piece that left is its own; else it lies at the same site."
+    )
+
+
+class ReviewShown(BaseModel):
+    """What is known beside the alert's own facts."""
+
+    exit_state: ExitState | None = Field(description="Null where the alert is about no exit.")
+    orders: list[ReleaseOrder] = Field(description="Under which the gate might be passed when it crossed.")
+    departure: str | None = Field(description="The statement that says which piece left.")
+    piece: str | None
+    mass_kg: int | None
+    touched: list[TouchedShown]
+    freezes: bool
+
+
 Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=3, max_length=1_000, pattern=r"^[^\x00]*$")
 ]
@@ -144,6 +169,28 @@ def list_alerts(
 def get_alert(look: LookDep, caller: Reader, alert: NumberInPath) -> Alert:
     """One alert."""
     return look(lambda session: _now(session, _seen(session, caller, alert)))
+
+
+@router.get("/alerts/{alert}/review", responses=refusals(AlertUnknown))
+def get_review(look: LookDep, caller: Reader, alert: NumberInPath) -> ReviewShown:
+    """What was expected, what was counted, and which receipts and loans it touches."""
+
+    def question(session: Session) -> ReviewShown:
+        found = review(session, _seen(session, caller, alert))
+        return ReviewShown(
+            exit_state=found.exit_state,
+            orders=[order_shown(each) for each in found.orders],
+            departure=found.departure,
+            piece=found.piece,
+            mass_kg=found.mass_kg,
+            touched=[
+                TouchedShown(receipt=each.receipt, loans=list(each.loans), is_sure=each.is_sure)
+                for each in found.touched
+            ],
+            freezes=found.freezes,
+        )
+
+    return look(question)
 
 
 @router.get("/exits/waiting")

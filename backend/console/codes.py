@@ -6,7 +6,7 @@ A page that shows other codes adds a line here, and their names to its own catal
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from backend.alerts.rules import AlertKind
+from backend.alerts.rules import AlertKind, AlertState, Decision, Mismatch
 from backend.console.deciding import DECIDERS
 from backend.console.navigation import ENTRIES
 from backend.console.pulse import Health, Part
@@ -18,7 +18,34 @@ from backend.loans.rules.life import LoanState
 from backend.margin.rules.call import MarginState
 from backend.notices.rules import NoticeKind
 from backend.pledges.rules import PledgeState
+from iot_bridge.evidence.kinds import KINDS
 
+ALERT_FACTS: Final = (
+    "anchored_at_block",
+    "block",
+    "device",
+    "device_seen_at_ms",
+    "epoch",
+    "expected",
+    "first_seq",
+    "found",
+    "held_seq",
+    "id",
+    "index",
+    "last_seq",
+    "ledger",
+    "mirror",
+    "mirrored",
+    "next_says",
+    "prev",
+    "root",
+    "seq",
+    "site",
+    "size",
+    "statement",
+    "taken_at",
+)
+"""What an alert states beside what its page says in sentences; others show by their own names."""
 CODES: Final[Mapping[str, Iterable[str]]] = {
     "act": (
         "loans.release",
@@ -32,17 +59,26 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "releases.order",
         "valuation.enrol_source",
     ),
+    "alert decision": Decision,
+    "alert fact": ALERT_FACTS,
     "alert kind": AlertKind,
+    "alert rule": AlertKind,
+    "alert state": (*AlertState, "open", "pending"),
     "claim": Claim,
     "done": (
         "act_decided",
         "act_waits",
+        "alert_decided",
+        "alert_ended",
         "password_changed",
         "session_ended",
         "signed_out",
     ),
+    "decide": Decision,
     "error": (
+        "alerts.alert_closed",
         "alerts.alert_unknown",
+        "alerts.another_person_needed",
         "console.act_not_waiting",
         "console.foreign_form",
         "console.form_invalid",
@@ -73,6 +109,7 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "line": ("warning", "margin_call", "enforcement"),
     "loan state": LoanState,
     "margin state": (*MarginState, "no_data"),
+    "mismatch": Mismatch,
     "notice kind": NoticeKind,
     "organisation kind": OrganisationKind,
     "page": [entry.name for entry in ENTRIES],
@@ -81,8 +118,10 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "role": Role,
     "rule": DECIDERS,
     "severity": ("freezing", "withholding", "no_data", "unvalued"),
+    "statement kind": KINDS,
+    "still": ("before", "between", "after", "at"),
     "theme": THEMES,
     "why not": ("own", "elsewhere", "expired", "permission"),
 }
-IN_ENGLISH: Final = frozenset({"act", "done", "rule", "why not"})
+IN_ENGLISH: Final = frozenset({"act", "alert rule", "decide", "done", "mismatch", "rule", "why not"})
 """Contexts whose codes say nothing to an English reader either, so that they are named in both languages."""

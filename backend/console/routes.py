@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from backend.console.pages import approvals, dashboard, loans, media, notices, searching, signing
+from backend.console.pages import alerts, approvals, dashboard, loans, media, notices, searching, signing
 from backend.console.rendering import FOREVER, PageUnknown, assets
 from backend.console.visiting import Visit, seen_by
 from backend.identity.permissions import Permission
@@ -47,6 +47,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     signing.router,
     dashboard.router,
     loans.router,
+    alerts.router,
     media.router,
     approvals.router,
     notices.router,

@@ -15,7 +15,6 @@ from typing_extensions import override
 
 from backend.chain.embedded.engine import Engine
 from backend.chain.embedded.methods import Methods, RpcError
-from contracts.nesting import is_shallow
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 MOST_REQUESTS: Final = 1_000
@@ -100,7 +99,7 @@ class LedgerServer(ThreadingHTTPServer):
     def reply(self, body: bytes) -> Any:
         """The answer to a request's body, one or a batch."""
         try:
-            asked = json.loads(body) if is_shallow(body) else None
+            asked = json.loads(body)
         except ValueError:
             return _error(None, RpcError(PARSE_ERROR, "the body is not JSON"))
         if not isinstance(asked, list):

@@ -36,6 +36,7 @@ from iot_bridge.broker import embedded_broker
 from tests.backend.app.callers import Asker, admit_everybody
 from tests.backend.app.conftest import World, settings_in, world_on
 from tests.backend.app.populated import CASHIER, CHECKERS, MAKER, Populated, populate
+from tests.backend.console.yard import HOSTILE, alerts_of_the_yard, seen_at_the_yard
 from tests.backend.edge import CHAIN_ID
 from tests.backend.loans.bank import PEOPLE, Bank, collateral, price_file
 from tests.support.ledger import ledger_in_tests
@@ -46,8 +47,6 @@ CALLED, HEALTHY, UNVALUED, SUBMITTED, SIGNED = (
     f"L-2026-{number}" for number in (1001, 1002, 1003, 1004, 1005)
 )
 """Loans in the house: with a margin call, healthy, without a value, applied for, signed."""
-HOSTILE: Final = "<script>alert('x')</script>\"'&lt;b onmouseover=alert(1)>{{ 7*7 }}{% raw %}银行"
-"""A text that every page must show as it stands."""
 READERS: Final = {
     "officer": ("lin", LENDER, Role.CREDIT_OFFICER, Role.APPROVER),
     "second_officer": ("he", LENDER, Role.CREDIT_OFFICER),
@@ -72,6 +71,10 @@ class House:
     askers: list[Asker]
     app: FastAPI
     tokens: dict[str, str] = field(default_factory=dict)
+    passed: str = ""
+    """A crossing at the yard with two stills."""
+    gap: int = 0
+    """An alert that something is missing, which somebody has escalated."""
 
     @property
     def engine(self) -> Engine:
@@ -85,24 +88,19 @@ class House:
 @contextmanager
 def house_in(folder: Path) -> Iterator[House]:
     """A house in a folder of its own, which is empty."""
-    with bare_world(folder) as world:
-        there = populate(world)
-        lending = _lend(world, folder)
-        house = House(world, there, lending, admit_everybody(world.bank), create_api(world.bank))
-        _admit_readers(house)
-        _ask_for_two(house)
-        yield house
-
-
-@contextmanager
-def bare_world(folder: Path) -> Iterator[World]:
-    """A bank in which nothing has happened yet."""
     (folder / "chain").mkdir(parents=True)
     with ledger_in_tests(folder / "chain") as chain, embedded_broker(0) as port:
         life = LedgerLife.begin(Node(chain))
         settings = settings_in(folder, chain, life, port=port).model_copy(update={"demo_sign_in": True})
         with world_on(settings, life) as world:
-            yield world
+            there = populate(world)
+            lending = _lend(world, folder)
+            house = House(world, there, lending, admit_everybody(world.bank), create_api(world.bank))
+            _admit_readers(house)
+            _ask_for_two(house)
+            house.passed = seen_at_the_yard(world)
+            house.gap = alerts_of_the_yard(world, "lin")
+            yield house
 
 
 def _admit_readers(house: House) -> None:

@@ -6,7 +6,7 @@ A new page adds a line; one that several kinds of readers see differently adds o
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.backend.console.house import CALLED
+from tests.backend.console.house import CALLED, UNVALUED
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,16 @@ PAGES: Final = (
     Shown("/approvals/1", "collateral_officer", "变更前", "Before"),
     Shown("/approvals/2", "officer", "须由他人决定", "another person decides"),
     Shown("/approvals/999", "officer", "该事项不再等待", "does not wait any longer", status=404),
+    Shown("/alerts", "officer", "未经授权出库", "Unauthorised exit"),
+    Shown("/alerts?state=pending", "officer", "等待匹配的出库", "Exits that wait for their match"),
+    Shown("/alerts?state=no_data", "auditor", UNVALUED, UNVALUED),
+    Shown("/alerts?state=acknowledged", "officer", "已上报", "Escalated"),
+    Shown("/alerts?state=closed", "officer", "此状态下没有警报", "Nothing in this state"),
+    Shown("/alerts", "operator", "您的权限不包括此操作", "does not carry the permission", status=403),
+    Shown("/alerts/1", "officer", "当时该闸口没有有效的放行指令", "No release order was open"),
+    Shown("/alerts/1", "auditor", "应有与实计", "Expected and counted"),
+    Shown("/alerts/2", "officer", "须由他人结案", "Another person ends it"),
+    Shown("/alerts/99", "officer", "没有该编号的警报", "There is no alert of this number", status=404),
     Shown("/notices", "officer", "警报已发出", "Alert opened"),
     Shown("/search?q=nothing", "officer", "没有找到", "Nothing goes by that name"),
     Shown("/password", "officer", "设置您自己的密码", "A password of your own"),
