@@ -24,7 +24,7 @@ from tests.support.mosquitto import HOST, Mosquitto, mosquitto_broker
 
 SITES = (Site("yard-1", "bridge-1", ("scale-1",)), Site("yard-2", "bridge-2"))
 QUEUED = 3_000
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 NOT_AUTHORISED = 135
 GRANTED = 1
 
