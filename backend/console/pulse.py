@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from backend.errors import TallystickError
 
 FRESH_FOR_S: Final = 10.0
@@ -63,5 +65,12 @@ class Pulse:
             try:
                 self._dots = tuple(self.measure())
             except TallystickError as refusal:
-                self._dots = tuple(Dot(part, Health.NO_DATA, refusal.code) for part in Part)
+                self._dots = _unknown(refusal.code)
+            except SQLAlchemyError as trouble:
+                self._dots = _unknown(type(trouble).__name__)
             self._measured = time.monotonic()
+
+
+def _unknown(why: str) -> tuple[Dot, ...]:
+    """Nobody knows how anything is, which is shown as such."""
+    return tuple(Dot(part, Health.NO_DATA, why) for part in Part)

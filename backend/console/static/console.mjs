@@ -16,7 +16,10 @@ async function fetched(url) {
 function replace(id, page) {
   const old = document.getElementById(id);
   const fresh = page.getElementById(id);
-  if (!old || !fresh || old.isEqualNode(fresh) || old.contains(document.activeElement)) return;
+  if (!old || !fresh || old.contains(document.activeElement)) return;
+  old.classList.remove("changed");
+  if (!old.className) old.removeAttribute("class");
+  if (old.isEqualNode(fresh)) return;
   const open = [...old.querySelectorAll("details")].map((each) => each.open);
   const next = document.importNode(fresh, true);
   [...next.querySelectorAll("details")].forEach((each, at) => { each.open = open[at] ?? each.open; });
