@@ -9,6 +9,7 @@ from typing import Final
 from backend.alerts.rules import AlertKind, AlertState, Decision, Mismatch
 from backend.console.deciding import DECIDERS
 from backend.console.navigation import ENTRIES
+from backend.console.pages.statements import STEPS
 from backend.console.pulse import Health, Part
 from backend.console.session import THEMES
 from backend.evidence.claims import Claim
@@ -82,6 +83,7 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "console.act_not_waiting",
         "console.foreign_form",
         "console.form_invalid",
+        "console.node_address_invalid",
         "console.not_signed_in",
         "console.page_unknown",
         "db.contended",
@@ -104,7 +106,7 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "web.key_reused",
         "web.request_invalid",
     ),
-    "found": ("loan",),
+    "found": ("loan", "statement"),
     "health": Health,
     "line": ("warning", "margin_call", "enforcement"),
     "loan state": LoanState,
@@ -119,9 +121,10 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "rule": DECIDERS,
     "severity": ("freezing", "withholding", "no_data", "unvalued"),
     "statement kind": KINDS,
+    "step": STEPS,
     "still": ("before", "between", "after", "at"),
     "theme": THEMES,
     "why not": ("own", "elsewhere", "expired", "permission"),
 }
-IN_ENGLISH: Final = frozenset({"act", "alert rule", "decide", "done", "mismatch", "rule", "why not"})
+IN_ENGLISH: Final = frozenset({"act", "alert rule", "decide", "done", "mismatch", "rule", "step", "why not"})
 """Contexts whose codes say nothing to an English reader either, so that they are named in both languages."""

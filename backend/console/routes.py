@@ -7,7 +7,17 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from backend.console.pages import alerts, approvals, dashboard, loans, media, notices, searching, signing
+from backend.console.pages import (
+    alerts,
+    approvals,
+    dashboard,
+    loans,
+    media,
+    notices,
+    searching,
+    signing,
+    statements,
+)
 from backend.console.rendering import FOREVER, PageUnknown, assets
 from backend.console.visiting import Visit, seen_by
 from backend.identity.permissions import Permission
@@ -50,6 +60,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     alerts.router,
     media.router,
     approvals.router,
+    statements.router,
     notices.router,
     searching.router,
 )

@@ -1,7 +1,8 @@
 """Serves the embedded ledger as JSON-RPC over HTTP on loopback, and seals its blocks in a thread.
 
 Reads are answered to pages of any origin: the ledger is public to its network's members, and auditors verify
-in a browser. Nagle is off and replies are written whole, else each waits 40 ms for a delayed acknowledgement.
+in a browser. A page sends nothing: what carries an origin came from one, and no page is served here.
+Nagle is off and replies are written whole, else each waits 40 ms for a delayed acknowledgement.
 """
 
 import json
@@ -14,13 +15,16 @@ import structlog
 from typing_extensions import override
 
 from backend.chain.embedded.engine import Engine
-from backend.chain.embedded.methods import Methods, RpcError
+from backend.chain.embedded.methods import REFUSED, Methods, RpcError
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 MOST_REQUESTS: Final = 1_000
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 INTERNAL_ERROR: Final = -32603
+SENDING: Final = frozenset({"eth_sendRawTransaction"})
+"""Methods that change the ledger; all others read."""
+PREFLIGHT_HOLDS_S: Final = 600
 log = structlog.get_logger(__name__)
 
 
@@ -96,22 +100,24 @@ class LedgerServer(ThreadingHTTPServer):
         if not isinstance(error, ConnectionError):
             log.error("connection_failed", exc_info=error)
 
-    def reply(self, body: bytes) -> Any:
-        """The answer to a request's body, one or a batch."""
+    def reply(self, body: bytes, *, of_page: bool = False) -> Any:
+        """The answer to a request's body, one or a batch; a page of some origin may read and not send."""
         try:
             asked = json.loads(body)
         except ValueError:
             return _error(None, RpcError(PARSE_ERROR, "the body is not JSON"))
         if not isinstance(asked, list):
-            return self._one(asked)
+            return self._one(asked, of_page)
         if not asked or len(asked) > MOST_REQUESTS:
             return _error(None, RpcError(INVALID_REQUEST, f"a batch holds 1 to {MOST_REQUESTS} requests"))
-        return [self._one(each) for each in asked]
+        return [self._one(each, of_page) for each in asked]
 
-    def _one(self, asked: Any) -> dict[str, Any]:
+    def _one(self, asked: Any, of_page: bool) -> dict[str, Any]:
         if not isinstance(asked, dict) or not isinstance(asked.get("method"), str):
             return _error(None, RpcError(INVALID_REQUEST, "a request is an object with a method"))
         name = asked.get("id")
+        if of_page and asked["method"] in SENDING:
+            return _error(name, RpcError(REFUSED, "a page may read here, and send nothing"))
         try:
             result = self.methods.answer(asked["method"], asked.get("params") or [])
         except RpcError as error:
@@ -146,7 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
                 413, _error(None, RpcError(INVALID_REQUEST, f"a body holds at most {MOST_BYTES} bytes"))
             )
             return
-        self._send(200, self.server.reply(self.rfile.read(int(length))))
+        of_page = self.headers.get("origin") is not None
+        self._send(200, self.server.reply(self.rfile.read(int(length)), of_page=of_page))
 
     def do_OPTIONS(self) -> None:
         """What a browser asks before it asks."""
@@ -164,6 +171,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("access-control-allow-origin", "*")
         self.send_header("access-control-allow-methods", "POST")
         self.send_header("access-control-allow-headers", "content-type")
+        self.send_header("access-control-max-age", str(PREFLIGHT_HOLDS_S))
+        if self.headers.get("access-control-request-private-network") == "true":
+            self.send_header("access-control-allow-private-network", "true")
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()

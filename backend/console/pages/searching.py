@@ -10,9 +10,11 @@ from fastapi.responses import Response
 
 from backend.console.visiting import Visit, see_other, seen_by
 from backend.errors import Forbidden, NotFound
+from backend.evidence.routes import get_statement
 from backend.identity.permissions import Permission
 from backend.loans.access import LOAN_ID
 from backend.loans.reading_routes import get_loan
+from backend.web.forms import WORD
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,7 +38,14 @@ def find_loan(visit: Visit, text: str) -> Iterator[Hit]:
         yield Hit("loan", loan.id, f"/loans/{loan.id}")
 
 
-FINDERS: Final[tuple[Finder, ...]] = (find_loan,)
+def find_statement(visit: Visit, text: str) -> Iterator[Hit]:
+    """The statement of that hash."""
+    if visit.may(Permission.EVIDENCE_READ) and re.fullmatch(WORD, text):
+        statement = get_statement(visit.look, visit.caller, text)
+        yield Hit("statement", statement.id, f"/audit/statements/{statement.id}")
+
+
+FINDERS: Final[tuple[Finder, ...]] = (find_loan, find_statement)
 """Each says what goes by a text, or nothing; one that finds nothing may refuse as its capability does."""
 
 

@@ -51,6 +51,12 @@ PAGES: Final = (
     Shown("/alerts/1", "auditor", "应有与实计", "Expected and counted"),
     Shown("/alerts/2", "officer", "须由他人结案", "Another person ends it"),
     Shown("/alerts/99", "officer", "没有该编号的警报", "There is no alert of this number", status=404),
+    Shown("/audit/logs/wuxi-yard-1/1/1", "auditor", "尚未核验", "Not verified yet"),
+    Shown(
+        "/audit/logs/wuxi-yard-1/1/1?node=http://[::1]:1", "auditor", "节点地址须为", "address is http", 422
+    ),
+    Shown("/audit/logs/wuxi-yard-1/1/1", "operator", "尚未核验", "Not verified yet"),
+    Shown("/audit/logs/wuxi-yard-1/1/999", "officer", "声明", "statement", status=404),
     Shown("/notices", "officer", "警报已发出", "Alert opened"),
     Shown("/search?q=nothing", "officer", "没有找到", "Nothing goes by that name"),
     Shown("/password", "officer", "设置您自己的密码", "A password of your own"),
