@@ -11,6 +11,7 @@ from backend.console.deciding import DECIDERS
 from backend.console.navigation import ENTRIES
 from backend.console.pages.statements import STEPS
 from backend.console.pulse import Health, Part
+from backend.console.receipts import Standing
 from backend.console.session import THEMES
 from backend.evidence.claims import Claim
 from backend.identity.permissions import OrganisationKind
@@ -19,6 +20,8 @@ from backend.loans.rules.life import LoanState
 from backend.margin.rules.call import MarginState
 from backend.notices.rules import NoticeKind
 from backend.pledges.rules import PledgeState
+from backend.receipts.document import FIELDS
+from backend.receipts.rules import ReceiptState
 from iot_bridge.evidence.kinds import KINDS
 
 ALERT_FACTS: Final = (
@@ -47,6 +50,37 @@ ALERT_FACTS: Final = (
     "taken_at",
 )
 """What an alert states beside what its page says in sentences; others show by their own names."""
+CLAIM_FACTS: Final = (
+    "holds",
+    "stale",
+    "seen leaving",
+    "too few independent sources",
+    "only sources commissioned by those who gain",
+    "nobody watches for the creditor",
+    "held_on_ledger",
+    "third_party",
+    "document_says",
+    "certificate",
+    "one_receipt",
+    "filed",
+    "not_insured",
+    "insurance_ended",
+    "insurer",
+    "insured_until",
+)
+RECEIPT_STEPS: Final = (
+    "requested",
+    "issued",
+    "endorsed",
+    "attorned",
+    "registered",
+    "effective",
+    "withdrawn",
+    "lapsed",
+    "let_go",
+    "ordered",
+    "delivered",
+)
 CODES: Final[Mapping[str, Iterable[str]]] = {
     "act": (
         "loans.release",
@@ -65,7 +99,10 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "alert kind": AlertKind,
     "alert rule": AlertKind,
     "alert state": (*AlertState, "open", "pending"),
-    "claim": Claim,
+    "claim": (*Claim, "quality", "title", "exclusivity", "insured"),
+    "claim fact": CLAIM_FACTS,
+    "claim standing": Standing,
+    "document field": [each for each in FIELDS if each != "salt"],
     "done": (
         "act_decided",
         "act_waits",
@@ -99,6 +136,7 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "identity.too_many_tries",
         "loans.loan_unknown",
         "loans.tariff_unknown",
+        "receipts.receipt_unknown",
         "valuation.price_held",
         "valuation.price_missing",
         "valuation.price_stale",
@@ -106,7 +144,7 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "web.key_reused",
         "web.request_invalid",
     ),
-    "found": ("loan", "statement"),
+    "found": ("loan", "statement", "receipt", "alert"),
     "health": Health,
     "line": ("warning", "margin_call", "enforcement"),
     "loan state": LoanState,
@@ -117,8 +155,11 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "page": [entry.name for entry in ENTRIES],
     "part": Part,
     "pledge state": PledgeState,
+    "receipt state": ReceiptState,
+    "receipt step": RECEIPT_STEPS,
     "role": Role,
     "rule": DECIDERS,
+    "seal state": ("intact", "opened", "broken", "no_data"),
     "severity": ("freezing", "withholding", "no_data", "unvalued"),
     "statement kind": KINDS,
     "step": STEPS,
@@ -126,5 +167,18 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "theme": THEMES,
     "why not": ("own", "elsewhere", "expired", "permission"),
 }
-IN_ENGLISH: Final = frozenset({"act", "alert rule", "decide", "done", "mismatch", "rule", "step", "why not"})
+IN_ENGLISH: Final = frozenset(
+    {
+        "act",
+        "alert rule",
+        "claim fact",
+        "decide",
+        "done",
+        "mismatch",
+        "receipt step",
+        "rule",
+        "step",
+        "why not",
+    }
+)
 """Contexts whose codes say nothing to an English reader either, so that they are named in both languages."""

@@ -19,6 +19,7 @@ class Entry:
 ENTRIES: Final = (
     Entry("dashboard", "/", "dashboard"),
     Entry("loans", "/loans", "loan", Permission.LOANS_READ),
+    Entry("receipts", "/receipts", "receipt", Permission.RECEIPTS_READ),
     Entry("alerts", "/alerts", "alert", Permission.ALERTS_READ),
     Entry("approvals", "/approvals", "approve", Permission.APPROVALS_READ),
     Entry("notices", "/notices", "bell", Permission.EVENTS_READ),

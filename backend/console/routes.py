@@ -14,6 +14,7 @@ from backend.console.pages import (
     loans,
     media,
     notices,
+    receipts,
     searching,
     signing,
     statements,
@@ -62,5 +63,6 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     approvals.router,
     statements.router,
     notices.router,
+    receipts.router,
     searching.router,
 )

@@ -30,6 +30,8 @@ from backend.pledges.tables import (
     latest_pledge_with,
     loan_events,
     pledge_facts,
+    pledge_ids_over,
+    released_at,
 )
 from backend.receipts import actions as receipts
 from backend.receipts.rules import ReceiptDelivered, ReceiptState, content_hash
@@ -254,6 +256,14 @@ def require_effective(session: Session, pledge_id: int) -> Pledge:
 def pledge_of_receipt(session: Session, receipt_id: int) -> int | None:
     """The effective pledge that the receipt is under, if there is one."""
     return effective_pledge_of(session, receipt_id)
+
+
+def pledges_over(session: Session, receipt_id: int, limit: int) -> list[tuple[Pledge, datetime | None]]:
+    """The newest pledges that the receipt is or was under, each with when it was let go by it."""
+    return [
+        (pledge_facts(session, each), released_at(session, each, receipt_id))
+        for each in pledge_ids_over(session, receipt_id, limit)
+    ]
 
 
 def pledge_with_terms(session: Session, pledgor: bytes, terms: bytes) -> int | None:

@@ -104,6 +104,18 @@ def effective_pledge_of(session: Session, receipt_id: int) -> int | None:
     return session.exec(found).first()
 
 
+def pledge_ids_over(session: Session, receipt_id: int, limit: int) -> list[int]:
+    """The newest pledges that the receipt is or was under, oldest of them first."""
+    found = select(PledgedReceiptRow.pledge_id).where(PledgedReceiptRow.receipt_id == receipt_id)
+    newest = session.exec(found.order_by(col(PledgedReceiptRow.pledge_id).desc()).limit(limit)).all()
+    return sorted(newest)
+
+
+def released_at(session: Session, pledge_id: int, receipt_id: int) -> datetime | None:
+    """When a receipt was let go by a pledge; None while it is under it."""
+    return session.get_one(PledgedReceiptRow, (pledge_id, receipt_id)).released_at
+
+
 def loan_events(session: Session, pledge_id: int) -> list[RecordedLoanEventRow]:
     """The recorded loan events of a pledge, in the ledger's order."""
     found = select(RecordedLoanEventRow).where(RecordedLoanEventRow.pledge_id == pledge_id)

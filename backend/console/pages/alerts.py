@@ -1,6 +1,6 @@
 """What somebody must look at: the list by state, oldest first, and the review of one with its decision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -82,7 +82,7 @@ def alert(visit: Reader, alert: NumberInPath) -> Response:
         seen=seen,
         moved=moved,
         seen_at=None if seen is None else instant(seen.seen_at_ms // 1_000),
-        stills=stills_of(seen),
+        stills=[] if seen is None else stills_of(seen.id, seen.media),
         odds=_odds(moved),
         nats=nats,
         facts_of=_facts(found.facts),
@@ -109,15 +109,13 @@ def nats(milli_nats: int) -> str:
     return f"{'-' if milli_nats < 0 else '+'}{whole}.{rest:03d}"
 
 
-def stills_of(seen: ProvedStatement | None) -> list[Still]:
+def stills_of(statement: str, media: Iterable[Mapping[str, Any]]) -> list[Still]:
     """The pictures that a statement names, in their order: the first before, the last after it happened."""
-    if seen is None:
-        return []
-    images = [each for each in seen.media if each["type"].startswith("image/")]
+    images = [each for each in media if each["type"].startswith("image/")]
     last = len(images) - 1
     moments = {0: "before", last: "after"} if last else {0: "at"}
     return [
-        Still(media_url(each["sha256"], seen.id), moments.get(place, "between"))
+        Still(media_url(each["sha256"], statement), moments.get(place, "between"))
         for place, each in enumerate(images)
     ]
 

@@ -8,15 +8,18 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
+from backend.alerts.routes import get_alert
 from backend.console.visiting import Visit, see_other, seen_by
 from backend.errors import Forbidden, NotFound
 from backend.evidence.routes import get_statement
 from backend.identity.permissions import Permission
 from backend.loans.access import LOAN_ID
 from backend.loans.reading_routes import get_loan
+from backend.receipts.routes import get_receipt
 from backend.web.forms import WORD
 
 router = APIRouter(include_in_schema=False)
+NUMBER: Final = r"[1-9][0-9]{0,8}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,21 @@ def find_statement(visit: Visit, text: str) -> Iterator[Hit]:
         yield Hit("statement", statement.id, f"/audit/statements/{statement.id}")
 
 
-FINDERS: Final[tuple[Finder, ...]] = (find_loan, find_statement)
+def find_receipt(visit: Visit, text: str) -> Iterator[Hit]:
+    """The receipt of that number."""
+    if visit.may(Permission.RECEIPTS_READ) and re.fullmatch(NUMBER, text):
+        receipt = get_receipt(visit.look, visit.times, visit.caller, int(text))
+        yield Hit("receipt", str(receipt.id), f"/receipts/{receipt.id}")
+
+
+def find_alert(visit: Visit, text: str) -> Iterator[Hit]:
+    """The alert of that number."""
+    if visit.may(Permission.ALERTS_READ) and re.fullmatch(NUMBER, text):
+        alert = get_alert(visit.look, visit.caller, int(text))
+        yield Hit("alert", str(alert.id), f"/alerts/{alert.id}")
+
+
+FINDERS: Final[tuple[Finder, ...]] = (find_loan, find_statement, find_receipt, find_alert)
 """Each says what goes by a text, or nothing; one that finds nothing may refuse as its capability does."""
 
 

@@ -57,6 +57,17 @@ PAGES: Final = (
     ),
     Shown("/audit/logs/wuxi-yard-1/1/1", "operator", "尚未核验", "Not verified yet"),
     Shown("/audit/logs/wuxi-yard-1/1/999", "officer", "声明", "statement", status=404),
+    Shown("/receipts", "officer", "控制人", "Controlled by"),
+    Shown("/receipts", "borrower", "控制人", "Controlled by"),
+    Shown("/receipts?after=205", "auditor", "暂无仓单", "No receipts yet"),
+    Shown("/receipts/1", "officer", "八项主张", "The eight claims"),
+    Shown("/receipts/1", "operator", "过磅单", "Weigh tickets"),
+    Shown("/receipts/201", "borrower", "纸质副本", "Paper copy"),
+    Shown("/receipts/201", "officer", "本行未保存单据", "No document here"),
+    Shown(
+        "/receipts/201", "operator", "没有该编号的仓单", "No confirmed event shows this receipt", status=404
+    ),
+    Shown("/search?q=1", "officer", "仓单", "Receipt"),
     Shown("/notices", "officer", "警报已发出", "Alert opened"),
     Shown("/search?q=nothing", "officer", "没有找到", "Nothing goes by that name"),
     Shown("/password", "officer", "设置您自己的密码", "A password of your own"),
