@@ -1,16 +1,18 @@
 """Decide acts on the ledger in the caller's transaction; the outbox carries them out, each at most once."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlmodel import Session
 
-from backend.chain.rules import Act, ActDiffers, ActState, NotConfirmed
+from backend.chain.rules import Act, ActDiffers, ActState, LedgerEvent, NotConfirmed
 from backend.chain.tables import (
     ActRow,
     act_in_words,
     act_of,
     act_row,
     acts_in,
+    logs_naming,
     logs_of,
     projected_to,
     unconfirmed_after,
@@ -86,6 +88,41 @@ def events_of_act(session: Session, key: str) -> list[tuple[str, dict[str, Any]]
         for row in logs_of(session, found.tx_hash)
         if bytes.fromhex(row.topics[0][2:]) in artifact.events
     ]
+
+
+def events_about(
+    session: Session, addresses: Mapping[str, str], subjects: Mapping[str, Collection[int]]
+) -> list[LedgerEvent]:
+    """Confirmed events of the contracts that name one of these numbers, in the ledger's order.
+
+    Args:
+        session: the unit of work.
+        addresses: of each contract by its name.
+        subjects: by a contract's name, the numbers that its events are to name as an indexed argument.
+    """
+    last = projected_to(session)
+    if last is None:
+        return []
+    found: dict[tuple[int, int], LedgerEvent] = {}
+    for contract, numbers in subjects.items():
+        artifact = load(contract)
+        for number in numbers:
+            topic = "0x" + number.to_bytes(32, "big").hex()
+            for log, block in logs_naming(session, addresses[contract].lower(), topic, last):
+                topics = [bytes.fromhex(each[2:]) for each in log.topics]
+                if topics[0] in artifact.events:
+                    name, args = artifact.decode_log(topics, log.data)
+                    found[log.block_number, log.log_index] = LedgerEvent(
+                        contract,
+                        name,
+                        args,
+                        log.block_number,
+                        log.block_hash,
+                        log.log_index,
+                        log.tx_hash,
+                        block.time,
+                    )
+    return [found[place] for place in sorted(found)]
 
 
 def unconfirmed(session: Session) -> list[Act]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, LargeBinary, UniqueConstraint, delete
+from sqlalchemy import JSON, CheckConstraint, LargeBinary, String, UniqueConstraint, cast, delete
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from backend.chain.rules import Act, ActState, ActUnknown
@@ -180,6 +180,17 @@ def logs_of(session: Session, tx_hash: bytes) -> list[LogRow]:
     """What followed contracts said in a transaction, in order."""
     query = select(LogRow).where(LogRow.tx_hash == tx_hash).order_by(col(LogRow.log_index))
     return list(session.exec(query).all())
+
+
+def logs_naming(session: Session, address: str, topic: str, last: int) -> list[tuple[LogRow, BlockRow]]:
+    """Logs of a contract up to a block that have this among their topics, in the ledger's order."""
+    query = select(LogRow, BlockRow).where(
+        LogRow.block_number == BlockRow.number,
+        LogRow.block_number <= last,
+        LogRow.address == address,
+        cast(col(LogRow.topics), String).contains(topic),
+    )
+    return list(session.exec(query.order_by(col(LogRow.block_number), col(LogRow.log_index))).all())
 
 
 def count_logs(session: Session) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from backend.documents.rules import Document, KeptUnknown
-from backend.documents.tables import KeptDocumentRow, first_kept
+from backend.documents.tables import KeptDocumentRow, first_kept, newest_kept
 from iot_bridge.evidence.store import EvidenceStore
 
 
@@ -51,6 +51,11 @@ def require_kept(session: Session, sha256: str, organisation: str) -> KeptDocume
     if found is None:
         raise KeptUnknown(sha256=sha256)
     return found
+
+
+def kept_by(session: Session, organisation: str, limit: int) -> list[KeptDocumentRow]:
+    """The organisation's newest documents, newest first."""
+    return newest_kept(session, organisation, limit)
 
 
 def kept_by_anybody(session: Session, sha256: str) -> KeptDocumentRow:

@@ -31,3 +31,10 @@ def first_kept(session: Session, sha256: str) -> KeptDocumentRow | None:
         .order_by(col(KeptDocumentRow.kept_at), col(KeptDocumentRow.organisation))
         .limit(1)
     ).first()
+
+
+def newest_kept(session: Session, organisation: str, limit: int) -> list[KeptDocumentRow]:
+    """The newest documents of an organisation, newest first."""
+    found = select(KeptDocumentRow).where(KeptDocumentRow.organisation == organisation)
+    ordered = found.order_by(col(KeptDocumentRow.kept_at).desc(), col(KeptDocumentRow.sha256))
+    return list(session.exec(ordered.limit(limit)).all())

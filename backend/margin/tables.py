@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, Index, text
-from sqlmodel import Field, Session, SQLModel, and_, col, func, select
+from sqlmodel import Field, Session, SQLModel, and_, col, func, or_, select
 
 from backend.db import BigInt, UtcDateTime, append_only
 from backend.errors import NotFound
@@ -173,6 +173,27 @@ def ordered_of(session: Session, quote_id: str) -> list[OrderedReleaseRow]:
     """What was ordered to leave under a quote, by receipt."""
     found = select(OrderedReleaseRow).where(OrderedReleaseRow.quote_id == quote_id)
     return list(session.exec(found.order_by(col(OrderedReleaseRow.receipt))).all())
+
+
+def ordered_from(session: Session, loan_id: str) -> list[OrderedReleaseRow]:
+    """Everything that was ordered to leave from under a loan and that the ledger did not refuse, in order."""
+    found = select(OrderedReleaseRow).where(
+        OrderedReleaseRow.loan_id == loan_id,
+        or_(col(OrderedReleaseRow.ended_as).is_(None), OrderedReleaseRow.ended_as == "confirmed"),
+    )
+    return list(session.exec(found.order_by(col(OrderedReleaseRow.ordered_at))).all())
+
+
+def calls_of(session: Session, loan_id: str) -> list[MarginCallRow]:
+    """Every margin call of a loan, in order."""
+    found = select(MarginCallRow).where(MarginCallRow.loan_id == loan_id)
+    return list(session.exec(found.order_by(col(MarginCallRow.id))).all())
+
+
+def newest_quotes(session: Session, loan_id: str, limit: int) -> list[ReleaseQuoteRow]:
+    """The newest quotes for a loan's goods, newest first."""
+    found = select(ReleaseQuoteRow).where(ReleaseQuoteRow.loan_id == loan_id)
+    return list(session.exec(found.order_by(col(ReleaseQuoteRow.quoted_at).desc()).limit(limit)).all())
 
 
 def decisions_after(session: Session, loan_id: str, after: int, limit: int) -> list[MarginDecisionRow]:

@@ -111,6 +111,12 @@ def price_of(
     return market_price(found, policy, now=now)
 
 
+def observations(session: Session, goods: Goods, *, currency: str) -> list[PriceObservation]:
+    """Everything that was ever observed of these goods, oldest first."""
+    commodity, grade = goods
+    return observations_of(session, commodity, grade, currency)
+
+
 def value(
     session: Session, lots: Sequence[Lot], *, policy: PricePolicy, line_bps: int, currency: str, now: datetime
 ) -> Valuation:

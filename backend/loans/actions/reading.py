@@ -1,21 +1,23 @@
 """What is known of a loan, in our words, for those who show, report or prove it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlmodel import Session
 
 from backend.clock import Moment
 from backend.loans.actions.acts import owed_on, terms_of
-from backend.loans.rules.book import Account, Balances, balances_on
-from backend.loans.rules.facts import Fact, Terms
+from backend.loans.rules.allocation import Bucket
+from backend.loans.rules.book import RECEIVABLE, Account, Balances, balances_on, book
+from backend.loans.rules.facts import Fact, FactKind, Terms
 from backend.loans.rules.journal import NO_ENTRY, Entry, require_unbroken
 from backend.loans.rules.life import LoanState, is_past_due, state_on
 from backend.loans.rules.loan import Loan
 from backend.loans.rules.standing import RiskClass, class_of, class_with_contagion, days_past_due
 from backend.loans.tables import book as books
 from backend.loans.tables import loan as loans
-from backend.loans.tables.loan import LoanActRow, LoanRow
+from backend.loans.tables.loan import ApprovalRow, FreezeRow, LoanActRow, LoanRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,17 @@ class Opening:
     kind: str
     opening: bytes
     commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Where a loan's debt comes from: drawn, added by kind, met with money, written off, and owed now."""
+
+    drawn: int
+    added: Mapping[Bucket, int]
+    paid: int
+    written_off: int
+    owed: Balances
 
 
 def loan(session: Session, loan_id: str) -> Loan:
@@ -110,6 +123,47 @@ def receipts_under(session: Session, loan_id: str) -> list[int]:
 def facts(session: Session, loan_id: str) -> Sequence[Fact]:
     """The facts about the loan's money in the order they became known."""
     return books.facts_of(session, loan_id)
+
+
+def recorded_facts(session: Session, loan_id: str) -> Sequence[tuple[datetime, Fact]]:
+    """The same, each with when it became known."""
+    return books.recorded_facts(session, loan_id)
+
+
+def flow(session: Session, found: Loan, at: Moment) -> Flow:
+    """What was added to a loan's debt and what was taken off it up to the moment's date."""
+    terms = terms_of(found)
+    owed = owed_on(session, found, at)
+    if terms is None:
+        return Flow(0, {}, 0, 0, owed)
+    known = [fact for fact in books.facts_of(session, found.id) if fact.on <= at.today]
+    today = Fact(id="today", on=at.today, kind=FactKind.ACCRUE)
+    postings = book(terms, [*known, today]).postings
+    added: dict[Bucket, int] = {bucket: 0 for bucket in Bucket if bucket is not Bucket.PRINCIPAL}
+    taken = {Account.CASH: 0, Account.PROVISION: 0}
+    for each in postings:
+        for bucket in added:
+            if each.debit is RECEIVABLE[bucket]:
+                added[bucket] += each.amount_minor
+        if each.debit in taken and each.credit in RECEIVABLE.values():
+            taken[each.debit] += each.amount_minor
+    drawn = sum(fact.amount_minor for fact in known if fact.kind is FactKind.DRAW)
+    return Flow(drawn, added, taken[Account.CASH], taken[Account.PROVISION], owed)
+
+
+def acts(session: Session, loan_id: str) -> Sequence[LoanActRow]:
+    """Everything that was done to a loan, in order."""
+    return loans.acts_of(session, loan_id)
+
+
+def approvals(session: Session, loan_id: str) -> Sequence[ApprovalRow]:
+    """Who has approved a loan, in the order they did."""
+    return loans.approvals_of(session, loan_id)
+
+
+def freezes(session: Session, loan_id: str) -> Sequence[FreezeRow]:
+    """What lets nothing be drawn on a loan now, each with the facts that led to it."""
+    return loans.standing_freezes(session, loan_id)
 
 
 def journal(session: Session, loan_id: str) -> Sequence[Entry]:

@@ -111,6 +111,12 @@ def facts_after(session: Session, loan_id: str, after: int, limit: int) -> list[
     return [(row.number, _fact(row)) for row in rows]
 
 
+def recorded_facts(session: Session, loan_id: str) -> list[tuple[datetime, Fact]]:
+    """The loan's facts in the order they became known, each with when that was."""
+    wanted = select(LoanFactRow).where(LoanFactRow.loan_id == loan_id)
+    return [(row.recorded_at, _fact(row)) for row in session.exec(wanted.order_by(col(LoanFactRow.number)))]
+
+
 def add_fact(session: Session, loan_id: str, fact: Fact, *, number: int, recorded_at: datetime) -> None:
     """Remember a fact; the database refuses a second one of the same name."""
     session.add(

@@ -17,10 +17,12 @@ from backend.loans.actions.desk import Desk
 from backend.loans.actions.telling import tell
 from backend.loans.rules.loan import Loan
 from backend.margin.actions.covering import collateral_by_receipt, find_cover, masses_that_stay
+from backend.margin.rules.cover import Cover
 from backend.margin.rules.release import ReleasePrice, mass_left, release_price, require_covered_after
 from backend.margin.tables import (
     OrderedReleaseRow,
     ReleaseQuoteRow,
+    newest_quotes,
     owed_release_of,
     owed_releases,
     quote_row,
@@ -226,6 +228,27 @@ def order_release(session: Session, desk: Desk, quote_id: str, *, leave: Leave, 
 def owed(session: Session, loan_id: str) -> list[tuple[int, int]]:
     """Receipt and kilograms of each release that is ordered and not confirmed yet, oldest first."""
     return [(row.receipt, row.mass_kg) for row in owed_releases(session, loan_id)]
+
+
+def cover_after(session: Session, quote_id: str) -> Cover:
+    """The loan's cover once a quote was paid and its goods have left, by the figures it was made of.
+
+    Raises:
+        QuoteUnknown: there is no such quote.
+    """
+    row = quote_row(session, quote_id)
+    target = reading.loan(session, row.loan_id).product.target_ltv_bps
+    debt, lien, allowed = (
+        Money(row.facts[name], row.currency)
+        for name in ("debt_minor", "lien_leaving_minor", "allowed_rest_minor")
+    )
+    left = max_zero(debt - lien - Money(row.bank_minor, row.currency))
+    return Cover(left, allowed, allowed, target)
+
+
+def quotes(session: Session, loan_id: str, limit: int) -> list[ReleaseQuoteRow]:
+    """The newest quotes for goods of a loan, newest first."""
+    return newest_quotes(session, loan_id, limit)
 
 
 def record_ordered(session: Session, *, receipt: int, mass_kg: int, at: Moment) -> None:
