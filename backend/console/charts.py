@@ -59,30 +59,41 @@ class Bar:
     tone: str = "plain"
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a waterfall: what it adds, below 0 what it takes off, or the sum so far."""
+
+    label: str
+    value: int
+    tone: str = "plain"
+    is_total: bool = False
+
+
 def line_chart(
     words: Words,
     *,
     name: str,
     title: str,
-    points: Sequence[tuple[datetime, int]],
+    points: Sequence[tuple[datetime, int | None]],
     say: Say,
     limits: Sequence[Limit] = (),
     events: Sequence[Event] = (),
 ) -> Markup:
-    """A value over time against its limits, with what happened marked.
+    """A value over time against its limits, with what happened marked; where it is None the line has a gap.
 
     Args:
         words: the reader's.
         name: of the chart on its page, as in `cover`; letters and hyphens.
         title: what it shows, in the reader's language.
-        points: (instant, value) in order; at least one.
+        points: (instant, value) in order; at least one, and one of them with a value.
         say: writes a value, as in `words.ratio`.
         limits: horizontal lines with their labels.
         events: marks on the time axis.
     """
     first, last = points[0][0], points[-1][0]
     span = max((last - first).total_seconds(), 1.0)
-    top, low = _bounds([value for _, value in points] + [each.value for each in limits])
+    known = [(at, value) for at, value in points if value is not None]
+    top, low = _bounds([value for _, value in known] + [each.value for each in limits])
 
     def x(at: datetime) -> int:
         share = min(1.0, max(0.0, (at - first).total_seconds() / span))
@@ -91,18 +102,21 @@ def line_chart(
     def y(value: int) -> int:
         return TOP + round((HEIGHT - TOP - BOTTOM) * (top - value) / (top - low))
 
-    path = " ".join(_stepped([(x(at), y(value)) for at, value in points]))
+    path = " ".join(_stepped([(x(at), None if value is None else y(value)) for at, value in points]))
     drawn = [
         *_grid(low, top, y, say),
         *(_limit(each, y(each.value), say) for each in limits),
         *(_event(words, each, x(each.at)) for each in events),
-        Markup('<path class="line" d="M{}"></path>').format(path),
+        Markup('<path class="line" d="{}"></path>').format(path),
         *_times(words, [first, last] if first != last else [first], x),
         Markup('<line class="hair" x1="0" x2="0" y1="{}" y2="{}"></line>').format(TOP, HEIGHT - BOTTOM),
     ]
-    rows = [(words.instant(at), say(value)) for at, value in points]
+    rows = [
+        (words.instant(at), words("No value could be stated") if value is None else say(value))
+        for at, value in points
+    ]
     rows += [(words.instant(each.at), each.label) for each in events]
-    hairs = [[x(at), y(value), words.instant(at), say(value)] for at, value in points]
+    hairs = [[x(at), y(value), words.instant(at), say(value)] for at, value in known]
     size = (WIDTH, HEIGHT)
     return _figure(words, name, title, drawn, size=size, rows=rows, hairs=hairs)
 
@@ -178,6 +192,37 @@ def bars(words: Words, *, name: str, title: str, rows: Sequence[Bar], say: Say) 
     )
 
 
+def waterfall(words: Words, *, name: str, title: str, steps: Sequence[Step], say: Say) -> Markup:
+    """How an amount came about: each step begins where the one before ended; a total begins at nothing."""
+    spans, level = [], 0
+    for each in steps:
+        first = 0 if each.is_total else level
+        level = each.value if each.is_total else level + each.value
+        spans.append((min(first, level), max(first, level)))
+    left, right = 190, 150
+    low = min(0, *(start for start, _ in spans))
+    top = max(1, *(end for _, end in spans)) - low
+    drawn = []
+    for place, (each, (start, end)) in enumerate(zip(steps, spans, strict=True)):
+        high = 8 + place * BAR_HEIGHT
+        at = left + round((WIDTH - left - right) * (start - low) / top)
+        wide = max(LEAST_BAR, round((WIDTH - left - right) * (end - start) / top))
+        drawn.append(
+            Markup(
+                '<text class="name" x="{}" y="{}">{}</text>'
+                '<rect class="bar {}" x="{}" y="{}" width="{}" height="{}"></rect>'
+                '<text class="figure" x="{}" y="{}">{}</text>'
+            ).format(
+                left - 8, high + 15, _cut(each.label), each.tone, at, high, wide, BAR_HEIGHT - 8,
+                at + wide + 6, high + 15, say(each.value),
+            )
+        )  # fmt: skip
+    size = (WIDTH, 16 + len(steps) * BAR_HEIGHT)
+    return _figure(
+        words, name, title, drawn, size=size, rows=[(each.label, say(each.value)) for each in steps]
+    )
+
+
 def _bounds(values: Sequence[int]) -> tuple[int, int]:
     """Top and bottom of the drawing: a little more than the values reach, and never the same."""
     high, low = max(values), min(values)
@@ -185,13 +230,14 @@ def _bounds(values: Sequence[int]) -> tuple[int, int]:
     return high + margin, low - margin
 
 
-def _stepped(places: Sequence[tuple[int, int]]) -> Iterable[str]:
+def _stepped(places: Sequence[tuple[int, int | None]]) -> Iterable[str]:
     """A value holds until the next one is known: steps, not slopes that nobody measured."""
     before = None
     for x, y in places:
         if before is not None and before != y:
             yield f"L{x} {before}"
-        yield f"{'L' if before is not None else ''}{x} {y}"
+        if y is not None:
+            yield f"{'M' if before is None else 'L'}{x} {y}"
         before = y
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from backend.alerts.rules import AlertKind, AlertState, Decision, Mismatch
+from backend.console import lending_codes as lending
 from backend.console.deciding import DECIDERS
 from backend.console.navigation import ENTRIES
 from backend.console.pages.statements import STEPS
@@ -82,6 +83,7 @@ RECEIPT_STEPS: Final = (
     "delivered",
 )
 CODES: Final[Mapping[str, Iterable[str]]] = {
+    **lending.LENDING,
     "act": (
         "loans.release",
         "loans.unfreeze",
@@ -104,6 +106,7 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "claim standing": Standing,
     "document field": [each for each in FIELDS if each != "salt"],
     "done": (
+        *lending.DONE,
         "act_decided",
         "act_waits",
         "alert_decided",
@@ -114,6 +117,7 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     ),
     "decide": Decision,
     "error": (
+        *lending.ERRORS,
         "alerts.alert_closed",
         "alerts.alert_unknown",
         "alerts.another_person_needed",
@@ -146,7 +150,6 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     ),
     "found": ("loan", "statement", "receipt", "alert"),
     "health": Health,
-    "line": ("warning", "margin_call", "enforcement"),
     "loan state": LoanState,
     "margin state": (*MarginState, "no_data"),
     "mismatch": Mismatch,
@@ -167,7 +170,7 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "theme": THEMES,
     "why not": ("own", "elsewhere", "expired", "permission"),
 }
-IN_ENGLISH: Final = frozenset(
+IN_ENGLISH: Final = lending.IN_ENGLISH | frozenset(
     {
         "act",
         "alert rule",

@@ -3,7 +3,7 @@
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from backend.console import charts
+from backend.console.reasons import reason
 from backend.console.words import Language, Words, catalogue_of, words_for
 from backend.errors import NotFound
 
@@ -173,6 +174,7 @@ def _environment(words: Words) -> Environment:
         words=words,
         code=words.code,
         named=words.named,
+        reason=partial(reason, words),
         tone=tone_of,
         asset=asset_url,
         Language=Language,

@@ -11,6 +11,7 @@ from backend.console.pages import (
     alerts,
     approvals,
     dashboard,
+    documents,
     loans,
     media,
     notices,
@@ -19,6 +20,7 @@ from backend.console.pages import (
     signing,
     statements,
 )
+from backend.console.pages.lending import acts, applying, overview, parts, paying
 from backend.console.rendering import FOREVER, PageUnknown, assets
 from backend.console.visiting import Visit, seen_by
 from backend.identity.permissions import Permission
@@ -59,7 +61,13 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     dashboard.router,
     loans.router,
     alerts.router,
+    applying.router,
+    acts.router,
+    parts.router,
+    paying.router,
+    overview.router,
     media.router,
+    documents.router,
     approvals.router,
     statements.router,
     notices.router,

@@ -51,6 +51,7 @@ from backend.receipts.tables import (
     open_orders_at,
     open_orders_of,
     order_facts,
+    pieces_of,
     receipt_facts,
     request_facts,
     request_id_of_document,
@@ -291,6 +292,11 @@ def live_receipts_at(session: Session, site: bytes) -> list[int]:
 def operated_by(operator: bytes) -> Any:
     """The query for the receipts whose goods this operator keeps, to stand inside another."""
     return ids_operated_by(operator)
+
+
+def pieces_ever(session: Session, receipt_id: int) -> list[bytes]:
+    """Every piece that a receipt was issued over, those that have left included."""
+    return pieces_of(session, receipt_id)
 
 
 def receipt_covering(session: Session, fingerprint: bytes) -> int | None:

@@ -241,6 +241,12 @@ def live_pieces(session: Session, receipt_id: int) -> list[PieceRow]:
     return list(session.exec(found.order_by(col(PieceRow.position))).all())
 
 
+def pieces_of(session: Session, receipt_id: int) -> list[bytes]:
+    """Every piece that a receipt was issued over, those that have left included."""
+    found = select(PieceRow.fingerprint).where(PieceRow.receipt_id == receipt_id)
+    return list(session.exec(found.order_by(col(PieceRow.position))).all())
+
+
 def live_receipt_of(session: Session, fingerprint: bytes) -> int | None:
     """The live receipt that covers this piece."""
     found = select(PieceRow.receipt_id).where(

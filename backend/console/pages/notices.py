@@ -35,5 +35,5 @@ def link_of(subject: str) -> str:
     return f"{PLACES[kind]}/{name}" if kind in PLACES and name.replace("-", "").isalnum() else ""
 
 
-PLACES: Final[dict[str, str]] = {}
+PLACES: Final[dict[str, str]] = {"loan": "/loans"}
 """Kind of subject → the path below which it has a page."""

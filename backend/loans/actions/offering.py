@@ -50,10 +50,30 @@ def product_of(session: Session, name: str, version: int) -> Product:
 
 
 def offer(
-    session: Session, desk: Desk, product: Product, receipts: Sequence[int], *, tenor_days: int, at: Moment
+    session: Session,
+    desk: Desk,
+    product: Product,
+    receipts: Sequence[int],
+    *,
+    tenor_days: int,
+    at: Moment,
+    loan_id: str = "",
 ) -> Offer:
-    """What these receipts would carry today under a product, and what they lack for a loan of that tenor."""
+    """What these receipts would carry today under a product, and what they lack for a loan of that tenor.
+
+    Args:
+        session: the unit of work.
+        desk: the bank at work.
+        product: under which.
+        receipts: numbers on the ledger.
+        tenor_days: how long the loan is to last from today.
+        at: business time.
+        loan_id: the loan that they are offered for already, if any.
+    """
     lacks: list[Lack] = []
+    for number in receipts:
+        others = [each for each in loan_ids_on(session, number) if each != loan_id]
+        lacks.extend(Lack(ReceiptTaken.code, number, {"loan_id": each}) for each in others)
     known = [each for number in receipts for each in _known(session, desk, product, number, at, lacks)]
     ends = [each for lot in known for each in (lot.stored_until, lot.goods_valid_until) if each is not None]
     _keep(lacks, None, lambda: _require_time(product, at.today, tenor_days, ends) if ends else None)
@@ -67,8 +87,6 @@ def offer(
 def _known(
     session: Session, desk: Desk, product: Product, number: int, at: Moment, lacks: list[Lack]
 ) -> tuple[Collateral, ...]:
-    taken = loan_ids_on(session, number)
-    lacks.extend(Lack(ReceiptTaken.code, number, {"loan_id": each}) for each in taken)
     try:
         found = desk.goods(session, product, [number], at)
     except TallystickError as refusal:

@@ -7,23 +7,25 @@ something makes its own, or changes what no other looks at.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from backend.app.api import create_api
-from backend.clock import FixedClock
+from backend.clock import FixedClock, Moment
 from backend.console.session import SESSION
 from backend.db import transaction
 from backend.identity.actions import admit_person
 from backend.identity.credentials import SESSION_PREFIX, OrganisationRow, SignInRow, hash_of, new_token
 from backend.identity.permissions import OrganisationKind
 from backend.identity.rules import Person, Role
-from backend.loans.actions.desk import Desk
+from backend.loans.actions.desk import Desk, Goods
 from backend.loans.rules.loan import Collateral, CollateralUnknown
+from backend.loans.rules.product import Product
 from backend.margin.actions import calling
 from backend.parties.two_persons import SigningDesk
 from backend.payments import actions as payments
@@ -96,6 +98,7 @@ def house_in(folder: Path) -> Iterator[House]:
             there = populate(world)
             lending = _lend(world, folder)
             house = House(world, there, lending, admit_everybody(world.bank), create_api(world.bank))
+            house.app.state.ports.offer(Desk, replace(world.bank.desk, goods=_goods_of(world, lending)))
             _admit_readers(house)
             _ask_for_two(house)
             house.passed = seen_at_the_yard(world)
@@ -155,7 +158,21 @@ def _lend(world: World, folder: Path) -> Bank:
     _review(lending, CALLED, HEALTHY)
     lending.wait(1)
     _review(lending, UNVALUED)  # a day and more after the newest price
+    _price(lending, FALLEN, now=world.bank.moment().now)
     return lending
+
+
+def _goods_of(world: World, lending: Bank) -> Goods:
+    """Goods of the loans by the facts given for them, and all others as the bank knows them."""
+
+    def known(
+        session: Session, product: Product, wanted: Sequence[int], at: Moment
+    ) -> tuple[Collateral, ...]:
+        if set(wanted) <= lending.goods.keys():
+            return tuple(lending.goods[receipt] for receipt in wanted)
+        return world.bank.desk.goods(session, product, wanted, at)
+
+    return known
 
 
 def _goods(receipt: int, today: date) -> Collateral:
@@ -163,19 +180,20 @@ def _goods(receipt: int, today: date) -> Collateral:
     return replace(collateral(receipt), grade=GRADE, goods_valid_until=far, stored_until=far)
 
 
-def _price(lending: Bank, yuan: int) -> None:
-    """A signed price of that day for goods of another grade than those that are really there."""
+def _price(lending: Bank, yuan: int, *, now: datetime | None = None) -> None:
+    """A signed price of that day, or of now, for goods of another grade than those that are really there."""
+    at = lending.at.now if now is None else now
     observation = prices.PriceObservation(
         source="mysteel",
         commodity="steel.hrc",
         grade=GRADE,
         amount=Money(yuan * 100, "CNY"),
         per_kg=1_000,
-        priced_at=lending.at.now - timedelta(minutes=5),
-        valid_until=lending.at.now + timedelta(hours=20),
+        priced_at=at - timedelta(minutes=5),
+        valid_until=at + timedelta(hours=20),
     )
     with transaction(lending.engine) as session:
-        valuing.take_prices(session, price_file(observation), now=lending.at.now)
+        valuing.take_prices(session, price_file(observation), now=at)
 
 
 def _draw(lending: Bank, loan_id: str, receipt: int, minor: int, *, pledge: int) -> None:

@@ -6,7 +6,8 @@ A new page adds a line; one that several kinds of readers see differently adds o
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.backend.console.house import CALLED, UNVALUED
+from tests.backend.app.populated import LOAN
+from tests.backend.console.house import CALLED, HEALTHY, SIGNED, SUBMITTED, UNVALUED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,29 @@ PAGES: Final = (
     Shown("/", "auditor", "风险敞口", "Exposure"),
     Shown("/loans", "officer", CALLED, CALLED),
     Shown("/loans", "borrower", CALLED, CALLED),
+    Shown(f"/loans/{CALLED}", "officer", "补仓通知未了结", "A margin call is open."),
+    Shown(f"/loans/{CALLED}?fall=40", "auditor", "如果价格下跌", "What if the price falls?"),
+    Shown(f"/loans/{HEALTHY}", "borrower", "还款", "Repay"),
+    Shown(f"/loans/{UNVALUED}", "officer", "贷款名下仓单", "Receipts under the loan"),
+    Shown(f"/loans/{SUBMITTED}", "officer", "货物今日可支持的贷款", "What the goods would carry today"),
+    Shown(f"/loans/{LOAN}", "officer", "贷款已冻结", "Nothing may be drawn: the loan is frozen."),
+    Shown(f"/loans/{LOAN}", "borrower", "没有该编号的贷款", "There is no loan of that number", status=404),
+    Shown(f"/loans/{LOAN}/evidence", "officer", "货件入库", "A piece came in"),
+    Shown(f"/loans/{LOAN}/ledger", "officer", "确认为质权人占有货物", "attorned: it holds the goods"),
+    Shown(f"/loans/{LOAN}/postings", "auditor", "分录", "Journal"),
+    Shown(f"/loans/{CALLED}/history", "officer", "已办事项", "What was done"),
+    Shown(f"/loans/{CALLED}/history", "borrower", "盯市决定", "Decisions about its cover"),
+    Shown(f"/loans/{SUBMITTED}/acts/value", "officer", "登记查询编号", "Reference of the registry search"),
+    Shown(f"/loans/{SUBMITTED}/acts/decline", "officer", "理由", "Reason"),
+    Shown(f"/loans/{SUBMITTED}/acts/withdraw", "borrower", "撤回申请", "Withdraw"),
+    Shown(f"/loans/{SIGNED}/acts/endorse", "borrower", "背书仓单", "Endorse the receipts"),
+    Shown(f"/loans/{CALLED}/acts/enforce", "officer", "启动处置", "Open enforcement"),
+    Shown(f"/loans/{LOAN}/acts/unfreeze", "collateral_officer", "解除冻结", "Lift a freeze"),
+    Shown("/loans/new", "borrower", "申请贷款", "Apply for a loan"),
+    Shown("/loans/new?receipts=204", "borrower", "缺项", "What is missing"),
+    Shown(f"/loans/{CALLED}/repay", "borrower", "结清金额", "What ends the loan"),
+    Shown(f"/loans/{CALLED}/release", "borrower", "申请报价", "Ask for a quote"),
+    Shown(f"/loans/{LOAN}/release/Q-{LOAN}-1", "collateral_officer", "出库货物", "What leaves"),
     Shown("/approvals", "officer", "须由他人决定", "another person decides"),
     Shown("/approvals", "second_officer", "须由他人决定", "another person decides"),
     Shown("/approvals", "operator", "您的权限不包括此操作", "does not carry the permission", status=403),
