@@ -17,6 +17,7 @@ from backend.chain.bench import Figures, ledger  # noqa: E402 - the project is f
 from backend.chain.follower_bench import follower  # noqa: E402
 from backend.story.bench import exit_to_alert  # noqa: E402
 from backend.story.bench_api import api  # noqa: E402
+from scripts.bench_console import console  # noqa: E402
 from tests.support.postgres import pip_bin, postgres_server  # noqa: E402
 
 
@@ -26,7 +27,13 @@ def follower_on_both(*, runs: int, folder: Path) -> Figures:
         return follower(runs=runs, folder=folder, databases={"postgresql": server.url(server.empty())})
 
 
-BENCHES = {"api": api, "exit-to-alert": exit_to_alert, "follower": follower_on_both, "ledger": ledger}
+BENCHES = {
+    "api": api,
+    "console": console,
+    "exit-to-alert": exit_to_alert,
+    "follower": follower_on_both,
+    "ledger": ledger,
+}
 
 
 def main() -> int:

@@ -137,11 +137,13 @@ class Visit(Reader):
             return 0, 0
         kept = self.request.cookies.get(cookies.SEEN, "")
         seen = int(kept) if kept.isascii() and kept.isdigit() and len(kept) < 10 else 0  # noqa: PLR2004 - fits
-        newest = self.look(notices.newest)
-        if seen >= newest:
-            return 0, newest
-        found = notice_routes.list_notices(self.look, self.caller, seen, MOST_UNREAD + 1)
-        return len(found.items), newest
+        scope = None if notice_routes.sees_all(self.caller) else self.caller.organisation
+        return self.look(
+            lambda session: (
+                notices.unread(session, seen, MOST_UNREAD + 1, scope),
+                notices.newest(session),
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,12 +35,15 @@ class Language(StrEnum):
     @property
     def locale(self) -> Locale:
         """Its rules for figures and dates."""
-        return Locale.parse(self.value.replace("-", "_"))
+        return _LOCALES[self]
 
     @property
     def own_name(self) -> str:
         """What its readers call it."""
         return {Language.CHINESE: "中文", Language.ENGLISH: "English"}[self]
+
+
+_LOCALES: Final = {each: Locale.parse(each.value.replace("-", "_")) for each in Language}
 
 
 def language_of(*, asked: str | None, kept: str | None, accepted: str) -> Language:

@@ -26,6 +26,7 @@ from backend.notices.tables import (
     EndpointRow,
     NoticeDeliveryRow,
     NoticeRow,
+    count_after,
     delivery_row,
     endpoint_row,
     endpoints_for,
@@ -204,3 +205,8 @@ def _disable(session: Session, row: EndpointRow) -> None:
 def newest(session: Session) -> int:
     """The number of the newest notice of all; 0 before the first."""
     return newest_id(session)
+
+
+def unread(session: Session, after: int, most: int, organisation: str | None) -> int:
+    """How many notices of an organisation, or of all for None, lie behind a number; at most `most`."""
+    return count_after(session, after, most, organisation=organisation)

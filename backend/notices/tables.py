@@ -89,6 +89,14 @@ def notices_after(session: Session, after: int, limit: int, *, organisation: str
     return [notice_of(row) for row in session.exec(query.order_by(col(NoticeRow.id)).limit(limit)).all()]
 
 
+def count_after(session: Session, after: int, most: int, *, organisation: str | None) -> int:
+    """How many notices lie behind an id, counted no further than `most`."""
+    query = select(NoticeRow.id).where(col(NoticeRow.id) > after)
+    if organisation is not None:
+        query = query.where(NoticeRow.organisation == organisation)
+    return session.exec(select(func.count()).select_from(query.limit(most).subquery())).one()
+
+
 def endpoints_for(session: Session, organisation: str | None) -> list[EndpointRow]:
     """Active endpoints of those who may see a notice."""
     sees = or_(col(EndpointRow.sees_all), col(EndpointRow.organisation) == organisation)

@@ -80,7 +80,7 @@ def _books_in(session: Session, covers: Sequence[Surveyed], before: Sequence[Sur
     """One for each currency that is lent in."""
     sums = reading.trial_balance(session)
     currencies = sorted({currency for _, currency in sums})
-    of_loan = {each.loan_id: reading.loan(session, each.loan_id).principal.currency for each in covers}
+    of_loan = reading.live_currencies(session)
     return [_book(currency, sums, covers, before, of_loan) for currency in currencies]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlmodel import Session
 
@@ -18,6 +19,9 @@ from backend.loans.rules.standing import RiskClass, class_of, class_with_contagi
 from backend.loans.tables import book as books
 from backend.loans.tables import loan as loans
 from backend.loans.tables.loan import ApprovalRow, FreezeRow, LoanActRow, LoanRow
+
+LIVE: Final = frozenset({LoanState.DISBURSED, LoanState.ENFORCING})
+"""Stored states in which a loan owes or may owe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,12 @@ def listed(
 
 def live_loans(session: Session) -> list[str]:
     """Numbers of the loans that owe or may owe."""
-    return loans.loan_ids_in(session, {LoanState.DISBURSED, LoanState.ENFORCING})
+    return loans.loan_ids_in(session, LIVE)
+
+
+def live_currencies(session: Session) -> dict[str, str]:
+    """The currency of each loan that owes or may owe, by number."""
+    return loans.currencies_in(session, LIVE)
 
 
 def loans_on(session: Session, receipt: int) -> list[str]:

@@ -1,6 +1,6 @@
 """Products, loans, the receipts they rest on, who approved them, what was done and what freezes them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -201,7 +201,7 @@ def loan_id_by_pledge(session: Session, pledge_id: int) -> str | None:
     return session.exec(select(LoanRow.id).where(LoanRow.pledge_id == pledge_id)).one_or_none()
 
 
-def loan_ids_in(session: Session, states: set[LoanState]) -> list[str]:
+def loan_ids_in(session: Session, states: Collection[LoanState]) -> list[str]:
     """Numbers of the loans stored in one of these states, in order."""
     wanted = [state.value for state in states]
     return list(
@@ -217,6 +217,13 @@ def loan_ids_drawn_by(session: Session, borrower: bytes) -> list[str]:
         LoanRow.state != LoanState.CLOSED.value,
     )
     return list(session.exec(drawn.order_by(col(LoanRow.id))).all())
+
+
+def currencies_in(session: Session, states: Collection[LoanState]) -> dict[str, str]:
+    """The currency of each loan stored in one of these states, by number."""
+    wanted = [state.value for state in states]
+    found = session.exec(select(LoanRow.id, LoanRow.currency).where(col(LoanRow.state).in_(wanted))).all()
+    return dict(found)
 
 
 def loan_ids_on(session: Session, receipt: int) -> list[str]:

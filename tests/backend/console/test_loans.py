@@ -49,7 +49,7 @@ def test_what_somebody_typed_is_shown_as_they_typed_it(browse: Client) -> None:
 
 def test_ten_thousand_loans_are_paged_by_key_and_the_last_page_is_as_quick(tmp_path: Path) -> None:
     with house_in(tmp_path / "bank") as house:
-        _fill(house)
+        fill_with_loans(house)
         headers = {"Accept": "text/html", "Accept-Language": "en"}
         client = TestClient(
             house.app, base_url="http://127.0.0.1", headers=headers, cookies=house.cookies("officer")
@@ -77,7 +77,7 @@ def _timed(client: TestClient, path: str) -> tuple[str, float]:
     return answer.text, (time.monotonic() - begun) * 1000
 
 
-def _fill(house: House) -> None:
+def fill_with_loans(house: House) -> None:
     """Ten thousand applications of a borrower."""
     now = house.world.bank.wall.now()
     with transaction(house.engine) as session:
