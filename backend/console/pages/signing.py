@@ -10,7 +10,17 @@ from backend.console import session as cookies
 from backend.console.forms import Fields, FormInvalid, posted_fields
 from backend.console.refusing import explained
 from backend.console.rendering import PageUnknown
-from backend.console.visiting import Posted, Reader, done_by, own_path, reader_of, see_other, visit_of
+from backend.console.visiting import (
+    Posted,
+    Reader,
+    Visit,
+    done_by,
+    own_path,
+    reader_of,
+    see_other,
+    seen_by,
+    visit_of,
+)
 from backend.db import carry_out, reading
 from backend.errors import TallystickError, Unauthenticated
 from backend.identity import accounts, admitting
@@ -72,9 +82,9 @@ def sign_out(posted: Annotated[Posted, Depends(done_by())]) -> Response:
 
 
 @router.get("/password")
-def password_page(request: Request) -> Response:
+def password_page(visit: Annotated[Visit, Depends(seen_by())]) -> Response:
     """A password of one's own."""
-    return visit_of(request).page("password.html", refusal=None)
+    return visit.page("password.html", refusal=None)
 
 
 @router.post("/password")
@@ -103,16 +113,15 @@ def _sign_in_page(
     request: Request, engine: Engine, *, refusal: TallystickError | None = None, person: str = ""
 ) -> Response:
     reader = reader_of(request)
-    people = []
-    if _is_demo(request):
-        with reading(engine) as session:
-            people = admitting.acting_people(session, MOST_PEOPLE)
+    with reading(engine) as session:
+        people = admitting.acting_people(session, MOST_PEOPLE)
     return reader.page(
         "sign_in.html",
         status=200 if refusal is None else refusal.status,
         refusal=None if refusal is None else _told(reader, refusal),
         person=person,
-        people=people,
+        people=people if _is_demo(request) else [],
+        is_set_up=bool(people),
         wanted=own_path(request.query_params.get("next", "/")),
     )
 

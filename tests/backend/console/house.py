@@ -90,20 +90,27 @@ class House:
 @contextmanager
 def house_in(folder: Path) -> Iterator[House]:
     """A house in a folder of its own, which is empty."""
+    with bare_world(folder) as world:
+        there = populate(world)
+        lending = _lend(world, folder)
+        house = House(world, there, lending, admit_everybody(world.bank), create_api(world.bank))
+        house.app.state.ports.offer(Desk, replace(world.bank.desk, goods=_goods_of(world, lending)))
+        _admit_readers(house)
+        _ask_for_two(house)
+        house.passed = seen_at_the_yard(world)
+        house.gap = alerts_of_the_yard(world, "lin")
+        yield house
+
+
+@contextmanager
+def bare_world(folder: Path) -> Iterator[World]:
+    """A bank in which nothing has happened yet."""
     (folder / "chain").mkdir(parents=True)
     with ledger_in_tests(folder / "chain") as chain, embedded_broker(0) as port:
         life = LedgerLife.begin(Node(chain))
         settings = settings_in(folder, chain, life, port=port).model_copy(update={"demo_sign_in": True})
         with world_on(settings, life) as world:
-            there = populate(world)
-            lending = _lend(world, folder)
-            house = House(world, there, lending, admit_everybody(world.bank), create_api(world.bank))
-            house.app.state.ports.offer(Desk, replace(world.bank.desk, goods=_goods_of(world, lending)))
-            _admit_readers(house)
-            _ask_for_two(house)
-            house.passed = seen_at_the_yard(world)
-            house.gap = alerts_of_the_yard(world, "lin")
-            yield house
+            yield world
 
 
 def _admit_readers(house: House) -> None:

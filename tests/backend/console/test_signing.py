@@ -1,11 +1,13 @@
 """Signing in and out: the cookie, the doors that stay shut, and what another site cannot do."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from backend.app.api import create_api
 from backend.app.api_serving import DemoNotOnLoopback, serve_api
 from backend.console.forms import KEY, FormInvalid
 from backend.console.rendering import PageUnknown
@@ -16,7 +18,7 @@ from backend.identity.accounts import open_account
 from backend.identity.actions import admit_person
 from backend.identity.rules import Person, Role
 from tests.backend.console.conftest import Client
-from tests.backend.console.house import House
+from tests.backend.console.house import House, bare_world
 from tests.support.ledger_life import LENDER
 
 PASSWORD = "a sentence that nobody guesses"  # noqa: S105 - of a person in a test
@@ -149,3 +151,11 @@ def test_machines_are_refused_as_before(browse: Client) -> None:
     assert (answer.status_code, answer.json()["code"]) == (401, NotSignedIn.code)
     unknown = browse().get("/v1/nowhere")
     assert unknown.headers["content-type"] == "application/problem+json"
+
+
+def test_a_bank_that_nobody_has_set_up_says_what_comes_first(tmp_path: Path) -> None:
+    with (
+        bare_world(tmp_path / "bank") as world,
+        TestClient(create_api(world.bank), headers={"Accept": "text/html"}) as client,
+    ):
+        assert "tallystick setup" in client.get("/sign-in").text
