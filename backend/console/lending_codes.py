@@ -15,6 +15,7 @@ ACTS: Final = (
     "decline",
     "sign",
     "endorse",
+    "accept",
     "withdraw",
     "disburse",
     "review",

@@ -38,4 +38,6 @@ def loans(visit: Annotated[Visit, Depends(seen_by(Permission.LOANS_READ))], afte
         Row(loan, cover, names.get(from_hex(loan.borrower)))
         for loan, cover in zip(found.items, covers, strict=True)
     ]
-    return visit.page("loans.html", rows=rows, next=found.next, after=after)
+    return visit.page(
+        "loans.html", may_apply=visit.may(Permission.LOANS_APPLY), rows=rows, next=found.next, after=after
+    )

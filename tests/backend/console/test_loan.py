@@ -3,10 +3,13 @@
 import re
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 from fastapi.testclient import TestClient
 
 from backend.console.amounts import minor_of
+from backend.console.rendering import Renderer
+from backend.console.words import Language
 from backend.db import transaction
 from backend.identity.credentials import SESSION_PREFIX, SignInRow, hash_of, new_token
 from tests.backend.app.populated import LOAN
@@ -76,6 +79,28 @@ def test_evidence_shows_stills_and_movements_of_pieces_that_have_left(browse: Cl
     assert f'src="/media/{still}?statement=' in page
     assert "A piece left" in page
     assert browse("borrower").get(f"/loans/{CALLED}/evidence").status_code == 403
+
+
+def test_the_arithmetic_of_a_fused_movement_is_shown(house: House) -> None:
+    part = {"device": "gate-cam.1", "statement": "0x00", "milli_nats": 3_100, "said": "out <b>7</b>"}
+    fields = {"sum_milli_nats": 7_300, "accept_milli_nats": 6_500, "rules": "fusion-1"}
+    said = SimpleNamespace(
+        kind="movement.out",
+        quantity=9_800,
+        received_at=house.world.bank.wall.now(),
+        linked=True,
+        fields=fields,
+    )
+    told = SimpleNamespace(said=said, witnessed=True, anchored_at_block=7)
+    seen = SimpleNamespace(told=told, tone="good", device="fusion.1", stills=[], contributions=[part])
+    seen.piece, seen.id = None, "0x" + "11" * 32
+    shell = {"path": "/", "fresh_key": str, "who": None, "navigation": [], "current": "", "done": ""}
+    facts = {"site_here": "yard", "next": None, "here": lambda **_: "/", "statements": [seen], "held": []}
+    whole = {"full": SimpleNamespace(id=LOAN), "tabs_here": [], "sites": ["yard"], **facts, **shell}
+    looks = {"language": Language.ENGLISH, "theme": "auto"}
+    shown = Renderer.at("Asia/Shanghai").html(Language.ENGLISH, "loan_evidence.html", whole | looks)
+    for text in ("3,100", "7,300", "accepted from 6,500 on", "fusion-1", "out &lt;b&gt;7&lt;/b&gt;"):
+        assert text in shown
 
 
 def test_the_ledgers_events_are_sentences_with_their_block(browse: Client) -> None:

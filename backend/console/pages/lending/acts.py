@@ -22,9 +22,11 @@ from backend.loans.rules.life import LoanState
 from backend.loans.shapes import DeclineForm, ReceiptForm, SignForm, UnfreezeForm, ValueForm
 from backend.margin import routes as margin
 from backend.margin.shapes import EnforcementForm
+from backend.parties.two_persons import SigningDesk
 from backend.payments import routes as payments
 from backend.pledges import routes as pledges
-from backend.pledges.routes import EndorsementForm
+from backend.pledges.routes import EndorsementForm, TermsForm
+from backend.pledges.rules import PledgeState
 from backend.web.problems import plain
 
 router = APIRouter(include_in_schema=False)
@@ -194,6 +196,23 @@ def _endorse(posted: Posted, loan_id: str) -> Response:
     return pledges.endorse_pledge(form, posted.once, posted.times, posted.caller)
 
 
+def _accept(posted: Posted, loan_id: str) -> Response:
+    seen = seen_loan(posted, loan_id)
+    pledge, terms = seen.endorsed, seen.full.terms
+    if pledge is None or terms is None:
+        raise PageUnknown(act="accept")
+    form = posted.form(TermsForm, terms=terms.commitment)
+    return pledges.accept_pledge(
+        pledge.id,
+        form,
+        posted.once,
+        posted.two,
+        posted.times,
+        posted.ports.of(SigningDesk),
+        posted.caller,
+    )
+
+
 def _disburse(posted: Posted, loan_id: str) -> Response:
     return payments.disburse_loan(loan_id, posted.once, posted.times, _desk(posted), posted.caller)
 
@@ -264,7 +283,12 @@ def _frozen(visit: Visit, seen: Seen) -> bool:
 
 
 def _pledgeless(_visit: Visit, seen: Seen) -> bool:
-    return seen.full.pledge is None
+    return seen.endorsed is None
+
+
+def _registered(visit: Visit, seen: Seen) -> bool:
+    now = visit.times.wall.now()
+    return seen.endorsed is not None and seen.endorsed.state(now) is PledgeState.REGISTERED
 
 
 def _holds_receipts(_visit: Visit, seen: Seen) -> bool:
@@ -278,6 +302,7 @@ _ALL: Sequence[Act] = (
     Act("decline", P.LOANS_VALUE, frozenset({S.SUBMITTED, S.VALUED}), S.DECLINED, _decline, look="quiet"),
     Act("sign", P.LOANS_SIGN, frozenset({S.APPROVED}), S.SIGNED, _sign),
     Act("endorse", P.PLEDGES_ENDORSE, frozenset({S.SIGNED}), None, _endorse, _pledgeless),
+    Act("accept", P.PLEDGES_ACCEPT, frozenset({S.SIGNED}), S.PLEDGED, _accept, _registered, two=True),
     Act(
         "withdraw",
         P.LOANS_APPLY,

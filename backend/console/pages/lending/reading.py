@@ -30,6 +30,8 @@ from backend.margin.rules.call import MarginState
 from backend.margin.shapes import MarginCall, call_shown
 from backend.parties import actions as parties
 from backend.parties.words import name
+from backend.pledges import actions as pledges
+from backend.pledges.rules import Pledge
 from backend.receipts import actions as receipts
 from backend.receipts.rules import Receipt
 from backend.units import KG_PER_TONNE, half_up_minor
@@ -101,6 +103,7 @@ class Seen:
     pledged: Sequence[Pledged]
     freezes: Sequence[Freeze]
     alerts: Sequence[Alert]
+    endorsed: Pledge | None
     approvers: Sequence[str]
     wanted: int
 
@@ -138,6 +141,7 @@ def seen_loan(visit: Visit, loan_id: str) -> Seen:
             pledged=[pledged(session, desk, loan, each, at) for each in full.receipts_standing],
             freezes=[_freeze(row.reason, row.frozen_at) for row in reading.freezes(session, loan_id)],
             alerts=_near(session, full, alerts),
+            endorsed=_endorsed(session, loan),
             approvers=[row.person for row in reading.approvals(session, loan_id)],
             wanted=len(loan.product.tier_of(loan.principal).approvers),
         )
@@ -181,6 +185,14 @@ def dues_of(session: Session, loan: Loan, at: Moment) -> list[Due]:
     if loan.due_on > at.today:
         days.append(loan.due_on)
     return [Due(each, booking.payoff_on(session, loan.id, each)) for each in days]
+
+
+def _endorsed(session: Session, loan: Loan) -> Pledge | None:
+    """The pledge that the ledger shows under the loan's terms, whatever its state."""
+    if loan.terms is None:
+        return None
+    number = pledges.pledge_with_terms(session, loan.borrower, loan.terms)
+    return None if number is None else pledges.pledge(session, number)
 
 
 def _offer(session: Session, desk: Desk, loan: Loan, at: Moment) -> Offer:
