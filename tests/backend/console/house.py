@@ -23,6 +23,7 @@ from backend.identity.actions import admit_person
 from backend.identity.credentials import SESSION_PREFIX, OrganisationRow, SignInRow, hash_of, new_token
 from backend.identity.permissions import OrganisationKind
 from backend.identity.rules import Person, Role
+from backend.loans.actions import applying
 from backend.loans.actions.desk import Desk, Goods
 from backend.loans.rules.loan import Collateral, CollateralUnknown
 from backend.loans.rules.product import Product
@@ -40,7 +41,7 @@ from tests.backend.app.conftest import World, settings_in, world_on
 from tests.backend.app.populated import CASHIER, CHECKERS, MAKER, Populated, populate
 from tests.backend.console.yard import HOSTILE, alerts_of_the_yard, seen_at_the_yard
 from tests.backend.edge import CHAIN_ID
-from tests.backend.loans.bank import PEOPLE, Bank, collateral, price_file
+from tests.backend.loans.bank import PEOPLE, Bank, application, collateral, price_file
 from tests.support.ledger import ledger_in_tests
 from tests.support.ledger_life import LENDER, LedgerLife
 from tests.support.ledger_node import Node
@@ -157,7 +158,7 @@ def _lend(world: World, folder: Path) -> Bank:
     _review(lending, CALLED, HEALTHY)
     for loan, receipt in ((SUBMITTED, 204), (SIGNED, 205)):
         lending.issue(receipt)
-        lending.apply(amount=Money(100_000_000, "CNY"), loan_id=loan, receipts=(receipt,))
+        _apply(lending, loan, receipt)
     lending.approve(SIGNED)
     _review(lending, UNVALUED)
     lending.wait(1)
@@ -210,6 +211,14 @@ def _draw(lending: Bank, loan_id: str, receipt: int, minor: int, *, pledge: int)
     with transaction(lending.engine) as session:
         payments.disburse(session, lending.desk, loan_id, by="sun", at=lending.at)
     lending.step()
+
+
+def _apply(lending: Bank, loan_id: str, receipt: int) -> None:
+    """An application whose texts are hostile."""
+    asked = application(Money(100_000_000, "CNY"), loan_id, (receipt,))
+    payee = replace(asked.payee, name=HOSTILE)
+    with transaction(lending.engine) as session:
+        applying.submit(session, replace(asked, purpose=HOSTILE, payee=payee), at=lending.at)
 
 
 def _review(lending: Bank, *loans: str) -> None:

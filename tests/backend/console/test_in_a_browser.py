@@ -85,3 +85,14 @@ def test_theme_and_language_are_kept(screen: Screen) -> None:
         window.go("/loans")
         html = window.page.locator("html")
         assert (html.get_attribute("lang"), html.get_attribute("data-theme")) == ("zh-CN", "dark")
+
+
+def test_the_price_slider_swaps_the_fragment_in_place(screen: Screen) -> None:
+    with screen.opened("officer") as window:
+        window.go(f"/loans/{CALLED}")
+        window.page.evaluate("window.mark = 'same page'")
+        window.page.locator("#fall").fill("40")
+        window.page.locator("#whatif", has_text="40.00%").wait_for()
+        assert window.page.evaluate("window.mark") == "same page"
+        assert "fall=40" in window.page.url
+        assert window.complaints == []
