@@ -222,7 +222,8 @@ def api(
 def demo(
     *,
     play_once: Annotated[
-        bool, typer.Option("--play-once", help="End when the story is told; else stay up until interrupted.")
+        bool,
+        typer.Option("--play-once", help="Play to the end and end; else each event is asked for."),
     ] = False,
     folder: Annotated[Path, typer.Option(help="Where all of it is kept; emptied first.")] = Path("var/demo"),
     video: Annotated[Path | None, typer.Option(help="A clip to stand before the gate camera.")] = None,
@@ -230,15 +231,12 @@ def demo(
     line: Annotated[str | None, typer.Option(help="Gate line of clip or camera: X1,Y1,X2,Y2.")] = None,
     inward: Annotated[str | None, typer.Option(help="Way in on it: left, right, up or down.")] = None,
 ) -> None:
-    """Play a coil's way from the gate camera to a closed loan, on a system started for it."""
-    from backend.story.command import tell  # noqa: PLC0415
+    """Play a coil's way from the gate camera to a closed loan, event by event, on a system started for it."""
+    from backend.story.command import direct, tell  # noqa: PLC0415
     from backend.story.stage import GateView  # noqa: PLC0415
 
-    tell(
-        folder.absolute(),
-        GateView(video=video, camera=camera, line=line, inward=inward),
-        stay=not play_once,
-    )
+    play = tell if play_once else direct
+    play(folder.absolute(), GateView(video=video, camera=camera, line=line, inward=inward))
 
 
 def main() -> None:

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
 
     demo_sign_in: bool = False
     """Whether the console signs anybody in by one click, without a password; on this machine itself only."""
+    demo_folder: Path | None = None
+    """Where a demonstration and the bar that shows it on every page speak; on this machine itself only."""
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -17,6 +17,7 @@ from backend.audit import routes as audit
 from backend.backup.actions import require_reconciled
 from backend.console import refusing
 from backend.console import routes as console
+from backend.console.demonstration import Demonstration
 from backend.console.pulse import Pulse
 from backend.console.rendering import Renderer
 from backend.console.shielding import Shield
@@ -127,6 +128,7 @@ def ports_of(bank: Bank) -> Ports:
     ports.offer(SecretBox, bank.webhook_secrets)
     ports.offer(UrlPolicy, bank.webhook_policy)
     ports.offer(Tide, Tide(bank.engine))
+    ports.offer(Demonstration, Demonstration(bank.settings.demo_folder))
     ports.offer(Renderer, Renderer.at(bank.settings.business_zone))
     ports.offer(Pulse, Pulse(lambda: health.dots_of(bank)))
     return ports

@@ -44,7 +44,7 @@ def serve_api(settings: Settings, *, host: str, port: int) -> None:
         SchemaOutdated: the database has another form than this version needs.
     """
     log_as_json()
-    if settings.demo_sign_in and host not in LOOPBACK:
+    if (settings.demo_sign_in or settings.demo_folder) and host not in LOOPBACK:
         raise DemoNotOnLoopback(host=host)
     bank = Bank.open(settings)
     require_current(bank.engine)

@@ -9,6 +9,7 @@ from typing import Final
 from backend.alerts.rules import AlertKind, AlertState, Decision, Mismatch
 from backend.console import lending_codes as lending
 from backend.console.deciding import DECIDERS
+from backend.console.demonstration import EVENTS
 from backend.console.navigation import ENTRIES
 from backend.console.pages.statements import STEPS
 from backend.console.pulse import Health, Part
@@ -167,6 +168,8 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "statement kind": KINDS,
     "step": STEPS,
     "still": ("before", "between", "after", "at"),
+    "story event": EVENTS,
+    "story told": EVENTS,
     "theme": THEMES,
     "why not": ("own", "elsewhere", "expired", "permission"),
 }
@@ -180,6 +183,8 @@ IN_ENGLISH: Final = lending.IN_ENGLISH | frozenset(
         "mismatch",
         "receipt step",
         "rule",
+        "story event",
+        "story told",
         "step",
         "why not",
     }

@@ -11,6 +11,7 @@ from backend.console.pages import (
     alerts,
     approvals,
     dashboard,
+    demonstrating,
     documents,
     loans,
     media,
@@ -58,6 +59,7 @@ async def events(
 ROUTERS: Final[Sequence[APIRouter]] = (
     router,
     signing.router,
+    demonstrating.router,
     dashboard.router,
     loans.router,
     alerts.router,

@@ -18,6 +18,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from sqlalchemy import Engine
 
 from backend.console import session as cookies
+from backend.console.demonstration import demonstration_before
 from backend.console.forms import Fields, M, posted_fields, read
 from backend.console.navigation import current_of, entries_for
 from backend.console.pulse import Pulse
@@ -86,6 +87,7 @@ class Reader:
             "navigation": [],
             "current": "",
             "done": self.request.query_params.get("done", ""),
+            "demo": demonstration_before(self.request).playing(),
         }
 
     def here(self, **changed: str) -> str:

@@ -21,6 +21,7 @@ from backend.app.bank import Bank
 from backend.clock import OffsetFileClock
 from backend.errors import Invalid
 from backend.settings import Settings
+from backend.story.front import Front
 from backend.story.gate import Gate
 from backend.story.lending import Lending, product_for
 from backend.story.narrator import Narrator
@@ -79,8 +80,23 @@ class GateView:
 
 
 @contextmanager
-def stage(folder: Path, view: GateView, narrator: Narrator, parts: Parts | None = None) -> Iterator[Story]:
-    """A running system in `folder`, which is emptied first; everything is ended with the block."""
+def stage(
+    folder: Path,
+    view: GateView,
+    narrator: Narrator,
+    parts: Parts | None = None,
+    *,
+    front: Front | None = None,
+) -> Iterator[Story]:
+    """A running system in `folder`, which is emptied first; everything is ended with the block.
+
+    Args:
+        folder: where everything of it is kept.
+        view: what the gate camera sees.
+        narrator: is told what was proved.
+        parts: what it stands on; embedded where none are given.
+        front: holds the console's door until the API is there, which then listens at its port.
+    """
     parts = parts or Embedded()
     if folder.exists():
         shutil.rmtree(folder)
@@ -93,9 +109,9 @@ def stage(folder: Path, view: GateView, narrator: Narrator, parts: Parts | None 
             Registrar(world, Rpc(url)).establish()
         narrator.proved("four contracts deployed; four parties, a site and three devices enrolled")
         broker = parts.broker(processes, world)
-        settings = _settings(world, url, parts.database(world), broker)
+        settings = _settings(world, url, parts.database(world), broker, front)
         password = secrets.token_urlsafe(18)
-        api = _start_bank(processes, settings, password)
+        api = _start_bank(processes, settings, password, front)
         scene = _start_scene(processes, world, view)
         bridge = _start_bridge(processes, world, settings, broker, view)
         scale = _start_scale(processes, world, settings, broker)
@@ -125,7 +141,7 @@ def stage(folder: Path, view: GateView, narrator: Narrator, parts: Parts | None 
             office.close()
 
 
-def _settings(world: World, url: str, database: str, broker: Broker) -> Settings:
+def _settings(world: World, url: str, database: str, broker: Broker, front: Front | None) -> Settings:
     told = {
         "ledger_url": url,
         "deployment": world.deployment_file,
@@ -141,11 +157,12 @@ def _settings(world: World, url: str, database: str, broker: Broker) -> Settings
         "demo_sign_in": True,
         "storage_tariff": {world.parties["operator"]: STORAGE_TARIFF},
         **broker.settings_of(BANK_AT_BROKER),
+        **({} if front is None else front.settings()),
     }
     return Settings.model_validate(told)
 
 
-def _start_bank(processes: Processes, settings: Settings, password: str) -> Process:
+def _start_bank(processes: Processes, settings: Settings, password: str, front: Front | None) -> Process:
     """Bring the database to its form, set the bank up, and start its worker and an API; the API."""
     told = {
         f"TALLYSTICK_{name.upper()}": as_told(value)
@@ -158,7 +175,10 @@ def _start_bank(processes: Processes, settings: Settings, password: str) -> Proc
     setting_up.tell(password)
     processes.finish(setting_up, within_s=READY_WITHIN_S)
     processes.start("bank", "backend.cli", "serve", environment=told)
-    return processes.start("api", "backend.cli", "api", "--port", str(free_port()), environment=told)
+    if front is not None:
+        front.give_way()
+    port = free_port() if front is None else front.port
+    return processes.start("api", "backend.cli", "api", "--port", str(port), environment=told)
 
 
 def as_told(value: object) -> str:
