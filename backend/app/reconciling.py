@@ -22,7 +22,7 @@ from contracts.keystore import KeyUnknown
 from contracts.outgoing import Book
 
 BOOK: Final = "outgoing.sqlite"
-ACCEPT: Final = "tallystick reconcile --accept HASH --by PERSON --by PERSON"
+ACCEPT: Final = "tallystick reconcile --accept {hash} --by PERSON --by PERSON"
 
 
 @contextmanager
@@ -98,6 +98,8 @@ def _told(report: Report, *, waits: bool) -> str:
         if isinstance(entries, list) and title != "marks":
             lines.append(f"{title.replace('_', ' ')}: {len(entries)}")
             lines += [f"  {json.dumps(each, sort_keys=True)}" for each in entries]
-    lines.append(f"report {to_hex(report.hash())}")
-    lines.append(f"Two approvers accept it: {ACCEPT}" if waits else "Reconciled: the bank may act.")
+    digest = to_hex(report.hash())
+    lines.append(f"report {digest}")
+    accept = f"Two approvers accept it: {ACCEPT.format(hash=digest)}"
+    lines.append(accept if waits else "Reconciled: the bank may act.")
     return "\n".join(lines)

@@ -94,7 +94,7 @@ class Reconciler:
         if not marks:
             return None
         report = self._report(marks, at)
-        log.info("reconciled", report=to_hex(report.hash()), findings=len(report.findings))
+        log.info("restored_bank_compared", report=to_hex(report.hash()), findings=len(report.findings))
         if not report.needs_people:
             carry_out(self.engine, lambda session: lift(session, report, by=(), now=self.now()))
         return report
