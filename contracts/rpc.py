@@ -4,10 +4,12 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
+from typing_extensions import override
 from web3 import HTTPProvider
-from web3.types import RPCEndpoint
+from web3.types import RPCEndpoint, RPCResponse
 
 from contracts.errors import LedgerError
+from contracts.nesting import DEEPEST, is_shallow
 from contracts.reverts import Revert, named_revert
 
 PATIENCE_S: Final = 10.0
@@ -48,6 +50,18 @@ class Reverted(LedgerError):
     def __init__(self, revert: Revert) -> None:
         self.revert = revert
         super().__init__(error=revert.name, **revert.facts)
+
+
+class _Provider(HTTPProvider):
+    """Reads no answer that is nested too deep to be one: a reader that recurses would end the process."""
+
+    @staticmethod
+    @override
+    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
+        if not is_shallow(raw_response):
+            message = f"nested more than {DEEPEST} deep"
+            raise ValueError(message)
+        return HTTPProvider.decode_rpc_response(raw_response)
 
 
 class Rpc:
@@ -124,7 +138,7 @@ class Rpc:
 
     def _provider(self) -> HTTPProvider:
         if not hasattr(self._local, "provider"):
-            self._local.provider = HTTPProvider(
+            self._local.provider = _Provider(
                 self.url, request_kwargs={"timeout": self._patience_s}, exception_retry_configuration=None
             )
         provider: HTTPProvider = self._local.provider

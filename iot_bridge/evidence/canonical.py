@@ -4,10 +4,10 @@ Only text, integers below 2^53, booleans, lists and objects; no floats, no null.
 """
 
 import json
-import re
 from collections import Counter
 from typing import Any, Final, NoReturn
 
+from contracts.nesting import is_shallow
 from iot_bridge.evidence.errors import (
     IntegerTooLarge,
     KeyDuplicated,
@@ -23,7 +23,6 @@ MAX_DEPTH: Final = 32
 SAID: Final = 80
 """So many characters of what was refused are told; what is said of a hostile message is not as long as it."""
 
-_BRACKET_OR_TEXT: Final = re.compile(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _encode: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
@@ -68,7 +67,8 @@ def read_json(text: bytes) -> Any:
         NumberNotInteger: a number with a fraction or exponent, or one that is none.
         IntegerTooLarge: an integer has more digits than 2^53.
     """
-    _require_shallow(text)
+    if not is_shallow(text, MAX_DEPTH):
+        raise TextMalformed(deeper_than=MAX_DEPTH)
     try:
         return json.loads(
             text.decode("utf-8"),
@@ -79,17 +79,6 @@ def read_json(text: bytes) -> Any:
         )
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise TextMalformed(length=len(text)) from error
-
-
-def _require_shallow(text: bytes) -> None:
-    """Refuse deep nesting before the reader meets it: on thousands of levels it ends the process."""
-    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
-        return
-    depth = 0
-    for found in _BRACKET_OR_TEXT.finditer(text):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(found[0], 0)
-        if depth > MAX_DEPTH:
-            raise TextMalformed(depth=depth)
 
 
 def _ordered(value: Any, depth: int) -> Any:

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from backend.chain.embedded.engine import Engine
 from backend.chain.embedded.methods import REFUSED, Methods, RpcError
+from contracts.nesting import is_shallow
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 MOST_REQUESTS: Final = 1_000
@@ -103,7 +104,7 @@ class LedgerServer(ThreadingHTTPServer):
     def reply(self, body: bytes, *, of_page: bool = False) -> Any:
         """The answer to a request's body, one or a batch; a page of some origin may read and not send."""
         try:
-            asked = json.loads(body)
+            asked = json.loads(body) if is_shallow(body) else None
         except ValueError:
             return _error(None, RpcError(PARSE_ERROR, "the body is not JSON"))
         if not isinstance(asked, list):

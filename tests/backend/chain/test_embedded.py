@@ -17,6 +17,7 @@ from backend.chain.embedded.engine import ChainInUse, Engine, Genesis
 from backend.chain.embedded.methods import Methods
 from backend.chain.embedded.server import Sealer
 from contracts.rpc import NodeRefused, Reverted, Rpc
+from tests.support.hostile import DEEP, no_bound_on_recursion
 from tests.support.ledger import LedgerInTests
 
 # Emits two empty logs, then stops: PUSH1 0 PUSH1 0 LOG0, twice.
@@ -188,6 +189,8 @@ def test_requests_that_are_none_are_answered_with_the_reason(chain: LedgerInTest
         with pytest.raises(NodeRefused, match=said):
             chain.rpc.call(method, *params)
     assert chain.server.reply(b"{")["error"]["code"] == -32700
+    with no_bound_on_recursion():
+        assert chain.server.reply(b"[" * DEEP)["error"]["code"] == -32600
     assert chain.server.reply(b"[]")["error"]["code"] == -32600
 
 
