@@ -97,7 +97,7 @@ def test_the_arithmetic_of_a_fused_movement_is_shown(house: House) -> None:
     shell = {"path": "/", "fresh_key": str, "who": None, "navigation": [], "current": "", "done": ""}
     facts = {"site_here": "yard", "next": None, "here": lambda **_: "/", "statements": [seen], "held": []}
     whole = {"full": SimpleNamespace(id=LOAN), "tabs_here": [], "sites": ["yard"], **facts, **shell}
-    looks = {"language": Language.ENGLISH, "theme": "auto"}
+    looks = {"language": Language.ENGLISH, "theme": "auto", "demo": None}
     shown = Renderer.at("Asia/Shanghai").html(Language.ENGLISH, "loan_evidence.html", whole | looks)
     for text in ("3,100", "7,300", "accepted from 6,500 on", "fusion-1", "out &lt;b&gt;7&lt;/b&gt;"):
         assert text in shown
