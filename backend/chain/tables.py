@@ -95,6 +95,12 @@ def block_row(session: Session, number: int) -> BlockRow | None:
     return session.get(BlockRow, number)
 
 
+def blocks_at(session: Session, at: datetime) -> list[int]:
+    """Numbers of the followed blocks that were sealed at that instant."""
+    found = select(BlockRow.number).where(BlockRow.time == at).order_by(col(BlockRow.number))
+    return list(session.exec(found).all())
+
+
 def logs_between(session: Session, first: int, last: int) -> list[tuple[LogRow, BlockRow]]:
     """Logs of those block numbers, inclusive, in the ledger's order, with their blocks."""
     query = (

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from backend.alerts.rules import AlertKind, AlertState, Decision, Mismatch
+from backend.audit.tracing import Gap
 from backend.console import lending_codes as lending
 from backend.console.deciding import DECIDERS
 from backend.console.demonstration import EVENTS
@@ -122,6 +123,11 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "alerts.alert_closed",
         "alerts.alert_unknown",
         "alerts.another_person_needed",
+        "audit.bundle_unsound",
+        "audit.media_not_kept",
+        "audit.nothing_to_prove",
+        "audit.opening_unknown",
+        "audit.transaction_unknown",
         "console.act_not_waiting",
         "console.foreign_form",
         "console.form_invalid",
@@ -131,6 +137,7 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "db.contended",
         "db.unavailable",
         "evidence.media_unknown",
+        "evidence.not_yet_witnessed",
         "evidence.statement_unknown",
         "identity.credential_refused",
         "identity.password_too_weak",
@@ -139,6 +146,7 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "identity.same_person",
         "identity.sign_in_refused",
         "identity.too_many_tries",
+        "loans.journal_broken",
         "loans.loan_unknown",
         "loans.tariff_unknown",
         "receipts.receipt_unknown",
@@ -148,6 +156,35 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
         "web.fault",
         "web.key_reused",
         "web.request_invalid",
+    ),
+    "flow": ("goods", "money", "information"),
+    "gap": Gap,
+    "ledger event": (
+        "DeviceEnrolled",
+        "GoodsDelivered",
+        "HeadAnchored",
+        "HeadWitnessed",
+        "IssueRequested",
+        "LoanClosed",
+        "LoanEventRecorded",
+        "LogOpened",
+        "PartyEnrolled",
+        "PersonEnrolled",
+        "PledgeAttorned",
+        "PledgeEffective",
+        "PledgeEndorsed",
+        "PledgeLapsed",
+        "PledgeRegistered",
+        "PledgeReleased",
+        "PledgeWithdrawn",
+        "ReceiptDisencumbered",
+        "ReceiptEncumbered",
+        "ReceiptIssued",
+        "ReleaseOrdered",
+        "RequestCancelled",
+        "SiteEnrolled",
+        "StatementSpent",
+        "Transfer",
     ),
     "found": ("loan", "statement", "receipt", "alert"),
     "health": Health,
@@ -171,6 +208,15 @@ CODES: Final[Mapping[str, Iterable[str]]] = {
     "story event": EVENTS,
     "story told": EVENTS,
     "theme": THEMES,
+    "tie": (
+        "taken_in",
+        "delivered",
+        "paid_out",
+        "principal_owed",
+        "terms",
+        "loan_events",
+        "statements",
+    ),
     "why not": ("own", "elsewhere", "expired", "permission"),
 }
 IN_ENGLISH: Final = lending.IN_ENGLISH | frozenset(
@@ -186,6 +232,9 @@ IN_ENGLISH: Final = lending.IN_ENGLISH | frozenset(
         "story event",
         "story told",
         "step",
+        "gap",
+        "ledger event",
+        "tie",
         "why not",
     }
 )

@@ -22,6 +22,7 @@ ENTRIES: Final = (
     Entry("receipts", "/receipts", "receipt", Permission.RECEIPTS_READ),
     Entry("alerts", "/alerts", "alert", Permission.ALERTS_READ),
     Entry("approvals", "/approvals", "approve", Permission.APPROVALS_READ),
+    Entry("audit", "/audit", "audit", Permission.AUDIT_READ),
     Entry("notices", "/notices", "bell", Permission.EVENTS_READ),
 )
 """In the order they are shown; a page that is not there for the caller is not shown to them."""

@@ -10,6 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from backend.console.pages import (
     alerts,
     approvals,
+    audit,
     dashboard,
     demonstrating,
     documents,
@@ -72,6 +73,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     documents.router,
     approvals.router,
     statements.router,
+    audit.router,
     notices.router,
     receipts.router,
     searching.router,

@@ -45,6 +45,7 @@ from backend.receipts.rules import (
 )
 from backend.receipts.tables import (
     DocumentRow,
+    delivery_blocks,
     ids_operated_by,
     live_receipt_ids,
     live_receipt_of,
@@ -237,6 +238,11 @@ def receipt(session: Session, receipt_id: int) -> Receipt:
         ReceiptUnknown: none shows it.
     """
     return receipt_facts(session, receipt_id)
+
+
+def delivered_in(session: Session, receipt_id: int) -> list[int]:
+    """Blocks in which goods of the receipt were delivered, in order."""
+    return delivery_blocks(session, receipt_id)
 
 
 def request(session: Session, request_id: int) -> Request:

@@ -235,6 +235,12 @@ def all_orders_of(session: Session, receipt_id: int, limit: int) -> list[Order]:
     return [_order(row) for row in session.exec(found.order_by(col(OrderRow.id).desc()).limit(limit)).all()]
 
 
+def delivery_blocks(session: Session, receipt_id: int) -> list[int]:
+    """Blocks in which goods of this receipt were delivered, in order."""
+    found = select(DeliveryRow.block_number).where(DeliveryRow.receipt_id == receipt_id).distinct()
+    return list(session.exec(found.order_by(col(DeliveryRow.block_number))).all())
+
+
 def live_pieces(session: Session, receipt_id: int) -> list[PieceRow]:
     """Rows of the pieces that have not left, in the ledger's order."""
     found = select(PieceRow).where(PieceRow.receipt_id == receipt_id, col(PieceRow.delivered_at).is_(None))

@@ -92,6 +92,17 @@ PAGES: Final = (
         "/receipts/201", "operator", "没有该编号的仓单", "No confirmed event shows this receipt", status=404
     ),
     Shown("/search?q=1", "officer", "仓单", "Receipt"),
+    Shown("/audit", "auditor", "证明包", "Proof bundle"),
+    Shown("/audit", "borrower", "您的权限不包括此操作", "does not carry the permission", status=403),
+    Shown("/audit/loans/L-2026-0001", "auditor", "无缺口", "No gap"),
+    Shown(f"/audit/loans/{CALLED}", "officer", "找不到账本交易", "No transaction of the ledger is found"),
+    Shown(f"/audit/loans/{SUBMITTED}", "officer", "贷款在账本上没有质押", "has no pledge on the ledger"),
+    Shown("/audit/loans/L-2026-0001/acts", "auditor", "操作记录", "Acts on L-2026-0001"),
+    Shown(
+        f"/audit/loans/{CALLED}/journal", "auditor", "本页的链完整无断", "The chain of this page is unbroken"
+    ),
+    Shown("/audit/loans/L-2026-9999", "auditor", "贷款", "loan", status=404),
+    Shown(f"/audit/transactions/0x{'ab' * 32}", "auditor", "没有已确认的账本事件", "No confirmed event", 404),
     Shown("/notices", "officer", "警报已发出", "Alert opened"),
     Shown("/search?q=nothing", "officer", "没有找到", "Nothing goes by that name"),
     Shown("/password", "officer", "设置您自己的密码", "A password of your own"),
