@@ -16,7 +16,7 @@ from backend.console.words import Words
 
 WIDTH: Final = 720
 HEIGHT: Final = 260
-LEFT, RIGHT, TOP, BOTTOM = 64, 96, 16, 32
+LEFT, RIGHT, TOP, BOTTOM = 64, 136, 16, 32
 BAR_HEIGHT: Final = 30
 TICKS: Final = 4
 LEAST_BAR: Final = 2
