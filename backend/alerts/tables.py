@@ -18,7 +18,7 @@ from backend.alerts.rules import (
     ExitState,
     PendingExit,
 )
-from backend.db import BigInt, HexId, UtcDateTime
+from backend.db import BigInt, HexId, UtcDateTime, append_only
 
 
 class AlertRow(SQLModel, table=True):
@@ -68,6 +68,9 @@ class ExitRow(SQLModel, table=True):
     departure: bytes | None = Field(default=None, sa_type=HexId, unique=True)
     piece: bytes | None = Field(default=None, sa_type=HexId)
     mass_kg: int | None = Field(default=None, sa_type=BigInt)
+
+
+append_only(AlertDecisionRow)
 
 
 def alert_of(row: AlertRow) -> Alert:

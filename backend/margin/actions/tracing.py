@@ -227,7 +227,7 @@ class _Tracer:
                 receipt=each["receipt"],
                 commodity=self._goods[each["receipt"]][0],
                 grade=self._goods[each["receipt"]][1],
-                mass_kg=max(0, each["mass_kg"] - gone.get(each["receipt"], 0)),
+                mass_kg=each["mass_kg"] - gone.get(each["receipt"], 0),
                 eligibility_bps=each["eligibility_bps"],
                 haircut_bps=each["haircut_bps"],
             )

@@ -575,6 +575,12 @@ CREATE TABLE alert_decision (
 
 CREATE INDEX ix_alert_decision_alert_id ON alert_decision (alert_id);
 
+CREATE FUNCTION alert_decision_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'alert_decision is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$;
+
+CREATE TRIGGER alert_decision_append_only BEFORE UPDATE OR DELETE ON alert_decision FOR EACH ROW EXECUTE FUNCTION alert_decision_append_only();
+
+CREATE TRIGGER alert_decision_no_truncate BEFORE TRUNCATE ON alert_decision EXECUTE FUNCTION alert_decision_append_only();
+
 CREATE TABLE loan (
     id VARCHAR(40) NOT NULL,
     borrower VARCHAR(66) NOT NULL,

@@ -565,6 +565,10 @@ CREATE TABLE alert_decision (
 
 CREATE INDEX ix_alert_decision_alert_id ON alert_decision (alert_id);
 
+CREATE TRIGGER alert_decision_no_update BEFORE UPDATE ON alert_decision BEGIN SELECT RAISE(ABORT, 'alert_decision is append-only'); END;
+
+CREATE TRIGGER alert_decision_no_delete BEFORE DELETE ON alert_decision BEGIN SELECT RAISE(ABORT, 'alert_decision is append-only'); END;
+
 CREATE TABLE loan (
     id VARCHAR(40) NOT NULL,
     borrower VARCHAR(66) NOT NULL,

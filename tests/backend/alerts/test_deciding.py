@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
 from backend.alerts.actions import decide
@@ -64,6 +65,15 @@ def test_who_escalates_does_not_end_it_and_another_does(yard: Yard) -> None:
             decided(yard, alert, ending)
     decided(yard, alert, Decision.CONFIRMED, by="he")
     assert yard.alerts() == []
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE alert_decision SET reason = 'another'", "DELETE FROM alert_decision"]
+)
+def test_a_decision_stands_as_it_was_made(yard: Yard, change: str) -> None:
+    decided(yard, opened(yard), Decision.ACKNOWLEDGED)
+    with pytest.raises(IntegrityError, match="append-only"):
+        yard.within(lambda s: s.connection().exec_driver_sql(change))
 
 
 @pytest.mark.parametrize("decision", Decision)
